@@ -1,0 +1,66 @@
+# Every verb of the project. Each one sets up what it needs; a second call is fast.
+# Presumed: make, and Python 3.11 or newer with venv. Another one: make PYTHON=/path/to/python3.12 ...
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test dev check bench lock clean
+
+IS_NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+# Tried by running it: a version manager's shim may be on the PATH for a Python that is not installed.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.filled
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
+
+demo: $(STAMP) ## Ingest 336 776 real flights, query them, and say what to try next
+	$(BIN)/slice demo $(ARGS)
+
+test: $(STAMP) ## Run the tests (ARGS="-k receive -x" goes to pytest)
+	$(BIN)/pytest $(ARGS)
+
+dev: $(STAMP) ## Start the Dagster UI with sensors running
+	$(BIN)/slice dev $(ARGS)
+
+check: $(STAMP) ## Lint, format, types, and whether the definitions load
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	SLICE_HOME="$${SLICE_HOME:-$(CURDIR)/.slice}" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
+
+bench: $(STAMP) ## Measure ingest against bare DuckDB, polars and pandas
+	$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@"$(PYTHON)" -c '$(IS_NEW_ENOUGH)' 2>/dev/null || { \
+		echo "make: no Python 3.11 or newer with venv was found$(if $(PYTHON), in PYTHON=$(PYTHON))." >&2; \
+		echo "make: install one (Debian: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
+
+lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	rm -rf $(VENV)-lock
+	"$(PYTHON)" -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	$(COMPILE) --extra local --extra demo --extra dev -o requirements/dev.lock pyproject.toml
+	@# Held to the versions of dev.lock, so that either can be installed beside it.
+	$(COMPILE) --extra aws -c requirements/dev.lock -o requirements/aws.lock pyproject.toml
+	$(COMPILE) --extra spark -c requirements/dev.lock -o requirements/spark.lock pyproject.toml
+	rm -rf $(VENV)-lock
+
+clean: ## Remove .venv and caches; the lake under .slice stays
+	rm -rf $(VENV) $(VENV)-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	find slice_platform slice_platform_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,143 @@
+"""`slice`: drop files, run the ingest, query the tables, see how things stand - without the UI, on the same lake."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from slice_platform.cli.environment import prepare_environment
+from slice_platform.errors import PermanentError, SliceError, TransientError
+from slice_platform.lake.lake import LANDING, Lake, open_lake
+from slice_platform.settings import load_settings
+
+PERMANENT, TRANSIENT = 1, 75  # 75 is EX_TEMPFAIL: a cron may try again
+
+
+class _Commands(click.Group):
+    """Prints our errors as sentences and exits with 1, or 75 where trying again may help."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SliceError as error:
+            click.secho(f"slice: {error}", fg="red", err=True)
+            sys.exit(TRANSIENT if isinstance(error, TransientError) else PERMANENT)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Drop a file, query a table. State lies under SLICE_HOME (default .slice)."""
+    prepare_environment()
+
+
+@contextmanager
+def lake() -> Iterator[Lake]:
+    with open_lake(load_settings()) as opened:
+        yield opened
+
+
+@main.command()
+@click.argument("dataset")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--under", default="", help="Folder below landing/DATASET/, for datasets that read values from the path.")
+def drop(dataset: str, files: tuple[Path, ...], under: str) -> None:
+    """Copy FILES into landing/DATASET/; the sensor or `slice ingest` takes them from there."""
+    with lake() as opened:
+        target = opened.dataset(dataset)
+        for file in files:
+            path = f"{under.strip('/')}/{file.name}".lstrip("/")
+            if target.file_spec(path) is None:
+                patterns = ", ".join(spec.pattern for spec in target.spec.files)
+                raise PermanentError(
+                    f"Dropping {path!r}: it matches no pattern of {dataset!r} ({patterns}). Rename it, or add a pattern "
+                    f"to {target.contract.path.parent / 'defs.yaml'}."
+                )
+            opened.store.copy_in(str(file), f"{LANDING}/{dataset}/{path}")
+    click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''} in landing/{dataset}/. Next: slice ingest {dataset}")
+
+
+@main.command()
+@click.argument("dataset", required=False)
+def ingest(dataset: str | None) -> None:
+    """Publish what lies in landing: runs the job ingest_DATASET, or all of them, on the instance the UI shows."""
+    from slice_platform.cli.runs import ingest_all  # dagster costs a second: only commands that run jobs pay it
+    from slice_platform.cli.tables import print_status, terminal
+
+    ingest_all([dataset] if dataset else None, terminal())
+    with lake() as opened:
+        print_status(opened, terminal(), [dataset] if dataset else [])
+
+
+@main.command()
+def status() -> None:
+    """How each dataset stands: rows, partitions, files, bytes, pending, rejects."""
+    from slice_platform.cli.tables import print_status, terminal
+
+    with lake() as opened:
+        print_status(opened, terminal())
+
+
+@main.command()
+@click.argument("dataset", required=False)
+@click.option("--all", "show_all", is_flag=True, help="Every file; default the last 40.")
+def files(dataset: str | None, show_all: bool) -> None:
+    """The catalog of files: every version that ever arrived, and what became of its rows."""
+    from slice_platform.cli.tables import print_files, terminal
+
+    with lake() as opened:
+        if dataset:
+            opened.dataset(dataset)
+        print_files(opened, dataset, None if show_all else 40, terminal())
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--most", default=20, show_default=True, help="How many to show.")
+def rejects(dataset: str, most: int) -> None:
+    """Rows and files of DATASET that were set aside, with the reasons."""
+    from slice_platform.cli.tables import print_rejects, terminal
+
+    with lake() as opened:
+        opened.dataset(dataset)
+        print_rejects(opened, dataset, most, terminal())
+
+
+@main.command()
+@click.argument("sql")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of printing.")
+@click.option("--explain", is_flag=True, help="Also tell files and bytes read, and what Athena would charge.")
+def query(sql: str, style: str, output: Path | None, explain: bool) -> None:
+    """Ask the lake in SQL: tables curated.DATASET and raw.DATASET, read-only.
+
+    slice query "SELECT carrier, count(*) FROM curated.flights GROUP BY ALL"
+    """
+    from slice_platform.cli.answers import explain_cost, write_answer
+    from slice_platform.lake.query import query as run_query
+
+    with lake() as opened:
+        result = run_query(opened, sql)
+    write_answer(result.table, style, output)
+    if explain:
+        explain_cost(result.cost)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=3000, show_default=True)
+def dev(host: str, port: int) -> None:
+    """Start the Dagster UI and the daemon, with sensors running."""
+    from slice_platform.cli.environment import start_dagster
+
+    start_dagster(host, port)
+
+
+@main.command()
+def demo() -> None:
+    """Ingest the 336 776 flights of 2013 from New York, with things going wrong, and check every answer."""
+    from slice_platform.cli.demo import run_demo
+    from slice_platform.cli.tables import terminal
+
+    run_demo(terminal())

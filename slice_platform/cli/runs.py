@@ -1,0 +1,73 @@
+"""Runs of the ingest jobs from the command line, on the instance that the UI shows."""
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from slice_platform.components.lake_dataset import INGEST_PREFIX
+from slice_platform.components.landing_sensor import STRAYS_JOB
+from slice_platform.components.runtime import reporting, run_lake
+from slice_platform.errors import PermanentError
+from slice_platform.lake.lake import Lake
+from slice_platform.lake.landing import look
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+def ingest_all(names: list[str] | None, console: Console) -> list[dg.AssetCheckEvaluation]:
+    """Run `ingest_<dataset>` for each named dataset, or for all with something to do, one after the other.
+
+    Returns every check evaluation of these runs.
+
+    Raises:
+        PermanentError: a run failed; the message names it and says where to look.
+    """
+    with run_lake() as lake:
+        wanted = [lake.dataset(name).name for name in names] if names else with_work(lake)
+        has_strays = names is None and bool(look(lake).strays)
+    if not wanted and not has_strays:
+        console.print("Nothing to do: landing is empty and everything received is published.")
+        return []
+    from slice_platform.definitions import defs  # loads every folder below defs/
+
+    definitions = defs()
+    jobs = [f"{INGEST_PREFIX}{name}" for name in wanted] + ([STRAYS_JOB] if has_strays else [])
+    with dg.DagsterInstance.get() as instance:
+        return [one for job in jobs for one in _run(definitions, instance, job, console)]
+
+
+def with_work(lake: Lake) -> list[str]:
+    """Datasets with files in landing, or received and not yet published."""
+    landing = look(lake)
+    writing = {entry.key.split("/")[1] for entry in landing.still_written}
+    return sorted((landing.pending.keys() | lake.ledger.has_unpublished() | writing) & lake.datasets.keys())
+
+
+def _run(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, console: Console
+) -> list[dg.AssetCheckEvaluation]:
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(f"{job}: {what}", total=of)
+            bars.update(tasks[what], completed=done)
+
+        with reporting(show):
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, run_config=_QUIET, raise_on_error=False, tags={"slice/from": "cli"}
+            )
+    if not result.success:
+        failures = "; ".join(_reason(event) for event in result.get_step_failure_events())
+        raise PermanentError(f"Run {result.run_id} of {job} failed: {failures}. Its log is in the UI: slice dev.")
+    return list(result.get_asset_check_evaluations())
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    return (error.cause or error).message.strip() if error else "no reason given"

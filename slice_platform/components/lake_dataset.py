@@ -1,0 +1,179 @@
+"""The component `LakeDataset`: one folder with contract.yaml and defs.yaml becomes a dataset in Dagster."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import BaseModel
+
+from slice_platform.components.lake_checks import check_specs, evaluations, results
+from slice_platform.components.lake_metadata import arrival_metadata, asset_metadata, partition_metadata
+from slice_platform.components.lake_partitions import ARRIVAL_DAYS, partitions_def
+from slice_platform.components.runtime import report, run_lake, told_to_dagster
+from slice_platform.lake.dataset import Dataset, DatasetSpec, dataset_of
+from slice_platform.lake.ingest import altered_files, publish_pending, rebuild_partitions, receive_pending
+from slice_platform.lake.partitions import WHOLE_TABLE
+from slice_platform.lake.publish import Published
+from slice_platform.lake.receive import Received
+from slice_platform.records import FileRow
+
+INGEST_PREFIX = "ingest_"
+
+
+class LakeDataset(dg.Component):
+    """Files dropped into landing/<dataset>/ become a checked, deduplicated, partitioned Iceberg table."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return DatasetSpec
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "LakeDataset":
+        """Raises ContractError, which names file, line and field, before anything runs."""
+        assert isinstance(attributes, DatasetSpec)
+        return cls(dataset_of(context.path, attributes))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        raw, curated = raw_asset(self.dataset), curated_asset(self.dataset)
+        return dg.Definitions(
+            assets=[raw, curated],
+            asset_checks=[pristine_check(self.dataset)],
+            jobs=[ingest_job(self.dataset)],
+        )
+
+
+def raw_asset(dataset: Dataset) -> dg.AssetSpec:
+    """What arrived, by day of arrival; reported by the ingest job, as nobody can make a file arrive."""
+    return dg.AssetSpec(
+        key=["raw", dataset.name],
+        description=f"Files of {dataset.name} as they arrived, byte for byte.\n\n{dataset.contract.description or ''}",
+        partitions_def=ARRIVAL_DAYS,
+        group_name="raw",
+        kinds={"file"},
+        owners=list(dataset.spec.owners),
+        tags={**dataset.spec.tags, "slice/tier": "raw"},
+    )
+
+
+def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The table. Materializing partitions makes exactly these again from raw, in one commit."""
+    key = dg.AssetKey(["curated", dataset.name])
+
+    @dg.asset(
+        key=key,
+        description=dataset.contract.description,
+        deps=[dg.AssetDep(dg.AssetKey(["raw", dataset.name]), partition_mapping=dg.AllPartitionMapping())],
+        partitions_def=partitions_def(dataset),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=check_specs(dataset),
+        group_name="curated",
+        kinds={"iceberg", "parquet", "duckdb"},
+        owners=list(dataset.spec.owners),
+        tags={**dataset.spec.tags, "slice/tier": "curated"},
+        metadata=asset_metadata(dataset),
+        pool=pool(dataset),
+        code_version=dataset.contract.version,
+    )
+    def curated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        keys = list(context.partition_keys) if dataset.partition else [WHOLE_TABLE]
+        with run_lake() as lake, told_to_dagster():
+            done = rebuild_partitions(lake, dataset.name, keys)
+            described = {one.key: partition_metadata(lake, dataset, done, one) for one in done.partitions}
+        context.log.info(f"{dataset.name}: {len(keys)} partitions rebuilt from {len(done.files)} files")
+        if not dataset.partition:
+            yield dg.MaterializeResult(metadata=described[WHOLE_TABLE], check_results=results(dataset, done))
+            return
+        for partition_key, metadata in described.items():
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition_key)
+        if len(keys) > 1:
+            for evaluation in evaluations(dataset, done):
+                context.log_event(evaluation)
+        yield dg.MaterializeResult(check_results=results(dataset, done))
+
+    return curated
+
+
+def pristine_check(dataset: Dataset) -> dg.AssetChecksDefinition:
+    """Run from the UI or a schedule: reads every raw file again."""
+    key = dg.AssetKey(["raw", dataset.name])
+
+    @dg.asset_check(asset=key, name="pristine", description="Every raw file has the sha256 it was received with.")
+    def pristine() -> dg.AssetCheckResult:
+        with run_lake() as lake, told_to_dagster():
+            altered = altered_files(lake, dataset.name)
+        return dg.AssetCheckResult(passed=not altered, metadata={"altered": "\n".join(altered)})
+
+    return pristine
+
+
+def ingest_job(dataset: Dataset) -> dg.JobDefinition:
+    """receive -> publish: everything pending for the dataset, in as few commits as its bounds allow."""
+
+    @dg.op(name=f"receive_{dataset.name}", out=dg.Out(dg.Nothing), pool=pool(dataset))
+    def receive(context: dg.OpExecutionContext) -> None:
+        with run_lake() as lake, told_to_dagster():
+            received = receive_pending(lake, dataset.name, report)
+        for event in arrivals(dataset, received):
+            context.log_event(event)
+        context.log.info(
+            f"{dataset.name}: {len(received.accepted)} files received, {len(received.repeated)} repeated, "
+            f"{len(received.quarantined)} quarantined, {len(received.changed_meanwhile)} still changing"
+        )
+
+    @dg.op(
+        name=f"publish_{dataset.name}", ins={"received": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), pool=pool(dataset)
+    )
+    def publish(context: dg.OpExecutionContext) -> None:
+        with run_lake() as lake, told_to_dagster():
+            for done in publish_pending(lake, dataset.name, report):
+                for change in done.partitions:
+                    if change.now is None:
+                        continue  # only refused files had rows for it
+                    context.log_event(
+                        dg.AssetMaterialization(
+                            asset_key=["curated", dataset.name],
+                            partition=change.key if dataset.partition else None,
+                            metadata=partition_metadata(lake, dataset, done, change),
+                        )
+                    )
+                for evaluation in evaluations(dataset, done):
+                    context.log_event(evaluation)
+                context.log.info(summary(dataset, done))
+
+    @dg.job(
+        name=f"{INGEST_PREFIX}{dataset.name}",
+        description=f"Publish everything that lies in landing/{dataset.name}/.",
+        tags={"slice/dataset": dataset.name},
+    )
+    def ingest() -> None:
+        publish(receive())
+
+    return ingest
+
+
+def arrivals(dataset: Dataset, received: Received) -> Iterator[dg.AssetMaterialization]:
+    """One materialization of raw for each day on which files arrived."""
+    days: defaultdict[str, list[FileRow]] = defaultdict(list)
+    for file in received.accepted:
+        days[f"{file.received_at:%Y-%m-%d}"].append(file)
+    for day, files in sorted(days.items()):
+        yield dg.AssetMaterialization(
+            asset_key=["raw", dataset.name], partition=day, metadata=arrival_metadata(files)
+        )
+
+
+def summary(dataset: Dataset, done: Published) -> str:
+    refused = [one for one in done.files if one.refusal is not None]
+    published = sum(account.published for account in done.accounts.values())
+    lines = [
+        f"{dataset.name}: {len(done.accounts)} files published, {published} rows into "
+        f"{len(done.partitions)} partitions in {done.seconds:.1f} s; {len(refused)} files quarantined"
+    ]
+    return "\n".join(lines + [f"quarantined {one.staged.file.source_key}: {one.refusal}" for one in refused])
+
+
+def pool(dataset: Dataset) -> str:
+    return f"lake_{dataset.name}"

@@ -1,0 +1,21 @@
+"""Dagster's partitions for the lake's: the same keys, in UTC."""
+
+import dagster as dg
+
+from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.partitions import FORMATS, Grain
+
+_CRONS: dict[Grain, str] = {"hour": "0 * * * *", "day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
+
+# Today is a partition too: the offset adds the one that has begun and not ended.
+ARRIVAL_DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
+
+
+def partitions_def(dataset: Dataset) -> dg.TimeWindowPartitionsDefinition | None:
+    """From `partition.start` up to and including the partition that has begun; None for a whole table."""
+    by = dataset.partition
+    if by is None:
+        return None
+    return dg.TimeWindowPartitionsDefinition(
+        start=by.start_key, fmt=FORMATS[by.grain], cron_schedule=_CRONS[by.grain], timezone="UTC", end_offset=1
+    )

@@ -1,0 +1,117 @@
+"""One sensor for all datasets: what lies in landing, or was received and not published, is to do.
+
+Level-triggered: it compares what is with what should be at every tick and remembers nothing it could miss.
+The cursor only slows it down: a set of files whose run did not take it is asked for again ever more rarely.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import DagsterRunStatus
+
+from slice_platform.components.lake_dataset import INGEST_PREFIX
+from slice_platform.components.runtime import run_lake, told_to_dagster
+from slice_platform.lake.landing import look
+from slice_platform.lake.receive import set_aside_strays
+from slice_platform.records import FileStatus
+from slice_platform.store import StoredObject
+
+STRAYS_JOB = "set_aside_strays"
+FIRST_WAIT_SECONDS = 30
+LONGEST_WAIT_SECONDS = 3600
+_IN_FLIGHT = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The last request for a job: for which set of files, how often, and when (seconds since 1970)."""
+
+    what: str
+    times: int
+    at: float
+
+    def is_due(self, now: float) -> bool:
+        wait = min(FIRST_WAIT_SECONDS * 2 ** (self.times - 1), LONGEST_WAIT_SECONDS)
+        return abs(now - self.at) >= wait  # either side: clocks jump back
+
+
+def strays_job() -> dg.JobDefinition:
+    """Moves objects of no known dataset from landing to quarantine, with the reason."""
+
+    @dg.op(name="set_aside", out=dg.Out(dg.Nothing))
+    def set_aside(context: dg.OpExecutionContext) -> None:
+        with run_lake() as lake, told_to_dagster():
+            for row in set_aside_strays(lake, look(lake).strays):
+                context.log.warning(f"{row.source_key} is in quarantine: {row.error}")
+
+    @dg.job(name=STRAYS_JOB, description="Put objects that belong to no dataset into quarantine, never silently.")
+    def strays() -> None:
+        set_aside()
+
+    return strays
+
+
+def landing_sensor(ingest_jobs: Sequence[dg.JobDefinition], *, tick_seconds: float) -> dg.SensorDefinition:
+    """Requests `ingest_<dataset>` for each dataset with pending files, one run at a time per dataset."""
+
+    @dg.sensor(
+        name="landing_sensor",
+        jobs=[*ingest_jobs, strays_job()],
+        minimum_interval_seconds=max(1, round(tick_seconds)),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Watches landing; a file is published once it rested for one tick.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        asked = {job: Asked(**one) for job, one in json.loads(context.cursor or "{}").items()}
+        requests, now = {}, time.time()
+        for job, what in _to_do().items():
+            before = asked.get(job)
+            if before and before.what == what and not before.is_due(now):
+                continue
+            if _is_in_flight(context.instance, job):
+                continue
+            requests[job] = Asked(what, before.times + 1 if before and before.what == what else 1, now)
+        if not requests:
+            return dg.SkipReason("Nothing pending in landing that is not under way.")
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(job_name=job, tags={"slice/try": str(one.times)}) for job, one in requests.items()],
+            cursor=json.dumps({job: vars(one) for job, one in {**asked, **requests}.items()}),
+        )
+
+    return sensor
+
+
+def _to_do() -> dict[str, str]:
+    """Job -> fingerprint of the files it is needed for."""
+    with run_lake() as lake:
+        landing = look(lake)
+        todo = {f"{INGEST_PREFIX}{name}": _fingerprint(entries) for name, entries in landing.pending.items()}
+        for name in lake.ledger.has_unpublished() & lake.datasets.keys():
+            waiting = lake.ledger.list_files(name, statuses=[FileStatus.RECEIVED])
+            job = f"{INGEST_PREFIX}{name}"
+            todo[job] = _digest([todo.get(job, ""), *(str(file.id) for file in waiting)])
+        if landing.strays:
+            todo[STRAYS_JOB] = _fingerprint(landing.strays)
+    return todo
+
+
+def _fingerprint(entries: Iterable[StoredObject]) -> str:
+    return _digest(f"{entry.key}:{entry.version}" for entry in entries)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:
+    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_IN_FLIGHT), limit=1))

@@ -1,0 +1,65 @@
+"""How a run meets the lake, and how the platform's errors become Dagster's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+
+import dagster as dg
+
+from slice_platform.errors import SliceError, TransientError
+from slice_platform.lake.dataset import Dataset, load_datasets
+from slice_platform.lake.ingest import Progress
+from slice_platform.lake.lake import Lake, open_lake
+from slice_platform.settings import load_settings
+
+RETRIES = 3
+RETRY_SECONDS = 10.0
+
+
+def _tell_nobody(_what: str, _done: int, _of: int) -> None:
+    return None
+
+
+_progress: ContextVar[Progress] = ContextVar("slice_progress", default=_tell_nobody)
+
+
+@contextmanager
+def run_lake() -> Iterator[Lake]:
+    """The lake of this deployment, for the length of a step or a sensor tick."""
+    settings = load_settings()
+    with open_lake(settings, _datasets(settings.defs_dir)) as lake:
+        yield lake
+
+
+@contextmanager
+def told_to_dagster() -> Iterator[None]:
+    """Transient errors are retried by Dagster, permanent ones are not."""
+    try:
+        yield
+    except TransientError as error:
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+    except SliceError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+
+@lru_cache(maxsize=4)
+def _datasets(defs_dir: Path) -> dict[str, Dataset]:
+    """Read once per process: a changed YAML needs a reload of the code location anyway."""
+    return load_datasets(defs_dir)
+
+
+@contextmanager
+def reporting(progress: Progress) -> Iterator[None]:
+    """Steps that run in this process tell `progress` how far they are; other runs tell nobody."""
+    token = _progress.set(progress)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
+
+
+def report(what: str, done: int, of: int) -> None:
+    _progress.get()(what, done, of)

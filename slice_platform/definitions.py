@@ -1,0 +1,21 @@
+"""The code location: everything below defs/, the landing sensor, one executor."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from slice_platform.components.lake_dataset import INGEST_PREFIX
+from slice_platform.components.landing_sensor import landing_sensor
+from slice_platform.settings import load_settings
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Loads without network, credentials or side effects.
+
+    Steps run in the process of their run: a process per step costs seconds on every one of them.
+    """
+    loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    ingest_jobs = [job for job in loaded.jobs or [] if isinstance(job, dg.JobDefinition) and job.name.startswith(INGEST_PREFIX)]
+    sensor = landing_sensor(ingest_jobs, tick_seconds=load_settings().landing_tick_seconds)
+    return dg.Definitions.merge(loaded, dg.Definitions(sensors=[sensor], executor=dg.in_process_executor))

@@ -1,0 +1,66 @@
+"""Every error the platform raises on purpose, and whether trying again can help.
+
+    SliceError
+    ├── PermanentError          the same call fails again: a person must change something
+    │   ├── ContractError       contract.yaml or defs.yaml is wrong (names file, line, field)
+    │   ├── SettingsError       a SLICE_* variable is wrong or missing
+    │   ├── UnknownDataset      no folder under defs/ has that name
+    │   ├── QueryRefused        the SQL is not one read-only statement over the lake
+    │   ├── RebuildRefused      a partition cannot be rebuilt without losing rows
+    │   └── AccountingError     rows read, published, duplicate and rejected do not add up
+    └── TransientError          the same call may succeed later: Dagster retries the run
+        ├── StoreUnavailable    the object store or the disk did not do what was asked
+        ├── DatasetBusy         another process works on the same dataset
+        └── CommitLost          other writers won every attempt to commit
+
+A file that cannot be used is not an error but an outcome: it is set aside with a reason
+(`slice_platform.lake.reader.FileProblem`) and the other files go on.
+"""
+
+
+class SliceError(Exception):
+    """Base of all errors raised by slice_platform."""
+
+
+class PermanentError(SliceError):
+    """A retry gives the same result; the message says what to change."""
+
+
+class ContractError(PermanentError):
+    """A dataset's contract.yaml or defs.yaml is wrong; the message names file, line and field."""
+
+
+class SettingsError(PermanentError):
+    """A setting is missing or malformed."""
+
+
+class UnknownDataset(PermanentError):
+    """No dataset of that name is defined."""
+
+
+class QueryRefused(PermanentError):
+    """The SQL is not a single read-only statement over the lake's tables."""
+
+
+class RebuildRefused(PermanentError):
+    """Rebuilding would lose rows, so nothing was changed."""
+
+
+class AccountingError(PermanentError):
+    """Rows were counted twice independently and the counts differ; nothing was published."""
+
+
+class TransientError(SliceError):
+    """A retry may succeed."""
+
+
+class StoreUnavailable(TransientError):
+    """The object store, disk or network failed; nothing is half-done."""
+
+
+class DatasetBusy(TransientError):
+    """Another process holds the dataset; this one gave up waiting."""
+
+
+class CommitLost(TransientError):
+    """Other writers committed first at every attempt; nothing was published."""

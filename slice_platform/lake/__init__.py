@@ -1,0 +1,1 @@
+"""The data lake without Dagster: landing, raw, curated and the queries over them."""

@@ -1,0 +1,108 @@
+"""The checks a file must pass before any of its rows is published."""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.engine import run
+from slice_platform.lake.reader import StagedFile
+from slice_platform.lake.types import quoted
+
+SCHEMA, UNIQUE_KEY, ROWS_ACCOUNTED, REJECTS = "schema", "unique_key", "rows_accounted", "rejects"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check on one file."""
+
+    check: str
+    passed: bool
+    is_blocking: bool  # whether a failure keeps the file out of the table
+    message: str
+
+
+@dataclass(frozen=True)
+class AuditedFile:
+    """A staged file and what the checks said of it."""
+
+    staged: StagedFile
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing of the file may be published, or None."""
+        reasons = [f"{v.check}: {v.message}" for v in self.verdicts if v.is_blocking and not v.passed]
+        return "; ".join(reasons) or None
+
+
+def check_names(dataset: Dataset) -> list[tuple[str, bool, str]]:
+    """Every check of a dataset: (name, whether it blocks, description)."""
+    rules = [(rule.name, rule.is_blocking, rule.description) for rule in dataset.contract.quality]
+    return [
+        (SCHEMA, True, "The file can be read and has the contract's required columns."),
+        (UNIQUE_KEY, True, "No two rows of the table have the same key."),
+        (ROWS_ACCOUNTED, True, "Rows read = rows published + duplicates + rejects, counted twice independently."),
+        (REJECTS, False, f"No row was rejected; a share above {dataset.spec.tolerated_rejects:.0%} keeps the file out."),
+        *rules,
+    ]
+
+
+def audit(connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: list[StagedFile]) -> list[AuditedFile]:
+    """Judge each staged file by itself, so that one bad file harms only itself."""
+    taken: list[int] = []
+    audited = []
+    for one in staged:
+        verdicts = [_schema(one)]
+        if one.problem is None:
+            verdicts += [_rejects(dataset, one), *_quality(connection, dataset, one)]
+            if dataset.key and dataset.spec.mode == "append":
+                verdicts.append(_appended_key(connection, dataset, one, taken))
+        audited.append(AuditedFile(one, tuple(verdicts)))
+        if audited[-1].refusal is None:
+            taken.append(one.file.id)
+    return audited
+
+
+def _schema(staged: StagedFile) -> Verdict:
+    if staged.problem is not None:
+        return Verdict(SCHEMA, passed=False, is_blocking=True, message=staged.problem)
+    unknown = ", ".join(staged.unknown_columns)
+    message = f"columns beyond the contract, kept in raw only: {unknown}" if unknown else "as the contract says"
+    return Verdict(SCHEMA, passed=True, is_blocking=True, message=message)
+
+
+def _rejects(dataset: Dataset, staged: StagedFile) -> Verdict:
+    limit, share = dataset.spec.tolerated_rejects, staged.reject_share
+    message = f"{staged.rows_rejected} of {staged.rows_read} rows rejected ({share:.2%}; tolerated {limit:.2%})"
+    return Verdict(REJECTS, passed=staged.rows_rejected == 0, is_blocking=share > limit, message=message)
+
+
+def _quality(connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: StagedFile) -> list[Verdict]:
+    verdicts = []
+    for rule in dataset.contract.quality:
+        figure, passed = run(
+            connection,
+            f"select figure, {rule.condition} from (select {rule.measure} as figure from stage "
+            f"where _errors is null and _file_id = {staged.file.id})",
+        )[0]
+        message = f"{rule.description}: expected {rule.expected}, found {figure}"
+        verdicts.append(Verdict(rule.name, passed=bool(passed), is_blocking=rule.is_blocking, message=message))
+    return verdicts
+
+
+def _appended_key(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: StagedFile, taken: list[int]
+) -> Verdict:
+    """Mode append replaces nothing, so a key that came before keeps the file out. `known_key` holds the table's."""
+    key = ", ".join(quoted(name) for name in dataset.key)
+    good = f"select {key} from stage where _errors is null and _file_id"
+    earlier = ", ".join(map(str, taken)) or "null"
+    twice = run(connection, f"select count(*) from ({good} = {staged.file.id} group by all having count(*) > 1)")[0][0]
+    seen = run(
+        connection,
+        f"select count(*) from ({good} = {staged.file.id}) semi join "
+        f"({good} in ({earlier}) union all select {key} from known_key) using ({key})",
+    )[0][0]
+    message = f"{twice} keys occur twice in the file, {seen} rows have a key that came before"
+    return Verdict(UNIQUE_KEY, passed=not twice and not seen, is_blocking=True, message=message)

@@ -1,0 +1,230 @@
+"""A dataset is a folder: contract.yaml says what it is, defs.yaml what the platform does with it."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from slice_platform.errors import UnknownDataset
+from slice_platform.lake.contract import Column, Contract, load_contract
+from slice_platform.lake.partitions import Grain, PartitionBy
+from slice_platform.lake.yaml_lines import YamlFile, read_yaml
+
+COMPONENT = "slice_platform.components.lake_dataset.LakeDataset"
+_PATH_PARTS = ("year", "month", "day", "hour")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileSpec(_Model):
+    """Which files of a dataset are read, and how."""
+
+    pattern: str = Field(description="Glob on the file's name, or on its path below the dataset when it has a slash.")
+    format: Literal["jsonl", "csv", "parquet"]
+    compression: Literal["auto", "none", "gz", "zst"] = Field(
+        default="auto", description="auto: by the ending .gz or .zst"
+    )
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="csv: between fields")
+    quote: str = Field(default='"', min_length=1, max_length=1, description="csv: around fields; doubled inside them")
+    encoding: Literal["utf-8", "utf-16", "latin-1"] = Field(default="utf-8", description="csv: how the text is encoded")
+    null_values: tuple[str, ...] = Field(
+        default=(), description="csv: unquoted fields that mean NULL, besides the empty one"
+    )
+
+    def matches(self, path: str) -> bool:
+        return fnmatchcase(path if "/" in self.pattern else path.rsplit("/", 1)[-1], self.pattern)
+
+    def compression_of(self, name: str) -> Literal["none", "gz", "zst"]:
+        if self.compression != "auto":
+            return self.compression
+        return "gz" if name.endswith(".gz") else "zst" if name.endswith((".zst", ".zstd")) else "none"
+
+
+class PartitionSpec(_Model):
+    """How the table is divided."""
+
+    column: str = Field(description="A date or timestamp column of the contract.")
+    grain: Grain
+    start: datetime = Field(description="Beginning of the first partition, UTC; rows before it are rejected.")
+    from_path: str | None = Field(
+        default=None,
+        description="Regular expression with the groups year, month, day, hour: the column comes from the path.",
+    )
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _start_in_utc(cls, value: Any) -> datetime:
+        read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+    @field_validator("from_path")
+    @classmethod
+    def _groups_are_known(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            groups = list(re.compile(value).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if not groups or set(groups) != set(_PATH_PARTS[: len(groups)]):
+            raise ValueError(f"expected the named groups year, then month, day, hour as far as known; got {groups}")
+        return value
+
+
+class DatasetSpec(_Model):
+    """What the platform does with a dataset (`attributes` of its defs.yaml)."""
+
+    files: Annotated[tuple[FileSpec, ...], Field(min_length=1)]
+    mode: Literal["merge", "append", "replace"]
+    key: tuple[str, ...] = Field(default=(), description="Columns that name a row; default the contract's primary key.")
+    order_by: tuple[str, ...] = Field(
+        default=(), description="Of rows with one key the greatest wins; then the latest file."
+    )
+    partition: PartitionSpec | None = None
+    cluster_by: tuple[str, ...] = Field(
+        default=(), description="How rows are sorted inside a partition; default the key."
+    )
+    tolerated_rejects: float = Field(
+        default=0.05, ge=0, le=1, description="Share of bad rows above which a file is refused."
+    )
+    owners: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A contract and its handling, checked against each other."""
+
+    name: str
+    contract: Contract
+    spec: DatasetSpec
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        return self.spec.key or self.contract.key
+
+    @cached_property
+    def cluster_by(self) -> tuple[str, ...]:
+        return self.spec.cluster_by or self.key
+
+    @cached_property
+    def partition(self) -> PartitionBy | None:
+        spec = self.spec.partition
+        if spec is None or spec.grain == "none":
+            return None
+        column = self.contract.column(spec.column)
+        assert column is not None  # checked by `dataset_of`
+        return PartitionBy(spec.column, spec.grain, spec.start, column.type)
+
+    def file_spec(self, path: str) -> FileSpec | None:
+        """How to read the file at `path` below the dataset's landing folder, or None if nothing matches."""
+        return next((spec for spec in self.spec.files if spec.matches(path)), None)
+
+    def is_from_path(self, column: Column) -> bool:
+        spec = self.spec.partition
+        return spec is not None and spec.from_path is not None and spec.column == column.name
+
+    def path_value(self, path: str) -> str | None:
+        """The partition column's value as the path states it, ISO 8601; None where the path does not match."""
+        spec = self.spec.partition
+        found = re.search(spec.from_path, path) if spec and spec.from_path else None
+        if found is None:
+            return None
+        parts = found.groupdict()
+        day = f"{parts['year']}-{parts.get('month') or '01'}-{parts.get('day') or '01'}"
+        column = self.contract.column(spec.column) if spec else None
+        if column and column.type.kind == "date":
+            return day
+        return f"{day}T{parts.get('hour') or '00'}:00:00" + ("Z" if column and column.type.has_zone else "")
+
+
+def dataset_of(folder: Path, spec: DatasetSpec | None = None) -> Dataset:
+    """The dataset described by `folder`/contract.yaml and defs.yaml.
+
+    Raises:
+        ContractError: either file is wrong, or they contradict each other; the message names file, line, field.
+    """
+    contract = load_contract(folder / "contract.yaml")
+    source = read_yaml(folder / "defs.yaml")
+    dataset = Dataset(contract.dataset, contract, spec or _read_spec(source))
+    _check_names(source, dataset)
+    _check_partition(source, dataset)
+    if dataset.spec.mode == "merge" and not dataset.key:
+        raise source.error(
+            ("attributes", "mode"), "merge needs a key: give `key: [..]` here or primaryKey in contract.yaml"
+        )
+    if dataset.spec.mode == "replace" and dataset.partition is None:
+        raise source.error(("attributes", "mode"), "replace needs a `partition`, which each file then replaces")
+    return dataset
+
+
+def load_datasets(defs_dir: Path) -> dict[str, Dataset]:
+    """All datasets below `defs_dir`, by name.
+
+    Raises:
+        ContractError: one of them is wrong, or two share a name.
+    """
+    found: dict[str, Dataset] = {}
+    for path in sorted(defs_dir.rglob("contract.yaml")):
+        dataset = dataset_of(path.parent)
+        if dataset.name in found:
+            first = found[dataset.name].contract.path
+            problem = f"dataset {dataset.name!r} is defined in {first} too; rename one of the folders"
+            raise read_yaml(path).error(("schema", 0, "name"), problem)
+        found[dataset.name] = dataset
+    return found
+
+
+def pick(datasets: dict[str, Dataset], name: str) -> Dataset:
+    if name not in datasets:
+        raise UnknownDataset(f"No dataset is called {name!r}; there are: {', '.join(sorted(datasets)) or 'none'}.")
+    return datasets[name]
+
+
+def _read_spec(source: YamlFile) -> DatasetSpec:
+    content = source.content if isinstance(source.content, dict) else {}
+    if content.get("type") != COMPONENT:
+        raise source.error(("type",), f"expected {COMPONENT!r}, got {content.get('type')!r}")
+    try:
+        return DatasetSpec.model_validate(content.get("attributes") or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise source.error(("attributes", *first["loc"]), f"{first['msg']}, got {first['input']!r}") from error
+
+
+def _check_names(source: YamlFile, dataset: Dataset) -> None:
+    for field in ("key", "order_by", "cluster_by"):
+        for position, name in enumerate(getattr(dataset.spec, field)):
+            column = dataset.contract.column(name)
+            place = ("attributes", field, position)
+            if column is None:
+                known = ", ".join(dataset.contract.names)
+                raise source.error(place, f"{name!r} is not a column of contract.yaml; columns: {known}")
+            if column.type.is_nested:
+                raise source.error(place, f"{name!r} is of type {column.type}, which has no order")
+            if field == "key" and not column.required:
+                raise source.error(place, f"{name!r} must be `required: true` in contract.yaml to be part of the key")
+
+
+def _check_partition(source: YamlFile, dataset: Dataset) -> None:
+    spec = dataset.spec.partition
+    if spec is None:
+        return
+    column = dataset.contract.column(spec.column)
+    place = ("attributes", "partition", "column")
+    if column is None or not column.type.is_temporal:
+        found = f"is {column.type}" if column else "is not in contract.yaml"
+        raise source.error(place, f"expected a date or timestamp column, but {spec.column!r} {found}")
+    if spec.grain == "hour" and column.type.kind == "date":
+        raise source.error(("attributes", "partition", "grain"), f"{spec.column!r} is a date and has no hours")
+    needed = _PATH_PARTS[: {"year": 1, "month": 2, "day": 3, "hour": 4}.get(spec.grain, 1)]
+    if spec.from_path is not None and not set(needed) <= set(re.compile(spec.from_path).groupindex):
+        place = ("attributes", "partition", "from_path")
+        raise source.error(place, f"a {spec.grain} is told from the path by the named groups {', '.join(needed)}")

@@ -1,0 +1,138 @@
+"""SQL over the lake for analysts: curated.<dataset> and raw.<dataset>, read-only.
+
+Three locks, each enough for its part: the parse tree is judged before anything runs, DuckDB may open no
+file but those of the tables the query names, and its configuration is locked.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import duckdb
+import pyarrow as pa
+
+from slice_platform.errors import QueryRefused, StoreUnavailable, TransientError
+from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.engine import engine, run
+from slice_platform.lake.lake import CURATED, RAW, Lake
+from slice_platform.lake.pruning import row_filters, table_name
+from slice_platform.lake.raw_view import raw_columns, raw_view
+from slice_platform.lake.scan_cost import ScanCost
+from slice_platform.lake.sql_tree import Node, read_statement
+from slice_platform.lake.table import load_table
+from slice_platform.lake.types import literal, quoted
+from slice_platform.lake.views import View, curated_columns, curated_view, no_rows
+
+_UNKNOWN_TABLE = re.compile(r"Table with name (\S+) does not exist")
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The rows, and what it took to find them."""
+
+    table: pa.Table
+    cost: ScanCost
+
+
+def query(lake: Lake, sql: str) -> QueryResult:
+    """The rows of one statement that reads, over one snapshot of each table it names.
+
+    Tables are curated.<dataset>, or <dataset> for short, and raw.<dataset>. Nothing is written, and nothing
+    is read but the files of these tables. Instants are shown in UTC.
+
+    Raises:
+        QueryRefused: the SQL is wrong, names an unknown table or does more than read; the message says what is
+            allowed.
+        TransientError: memory ran out.
+        StoreUnavailable: a file could not be read; it may have been replaced meanwhile.
+    """
+    with engine(lake) as connection:
+        tree = read_statement(connection, sql)
+        views = _views(lake, connection, tree)
+        _offer(lake, connection, views)
+        _lock(connection, [path for view in views.values() for path in view.paths])
+        table = _fetch(lake, connection, sql)
+        return QueryResult(table, _cost(connection, list(views.values())))
+
+
+def _views(lake: Lake, connection: duckdb.DuckDBPyConnection, tree: Node) -> dict[tuple[str, str], View]:
+    """A view for each table the statement names."""
+    wanted = {table_name(node) for node in tree.walk()}
+    named = {(tier, name.lower()): dataset for name, dataset in lake.datasets.items() for tier in (CURATED, RAW)}
+    found = {name: dataset for name, dataset in named.items() if name in wanted}
+    loaded = {name: load_table(lake, dataset) for name, dataset in found.items() if name[0] == CURATED}
+    tables = {name: table for name, table in loaded.items() if table is not None}
+    filters = row_filters(tree, {name: table.schema() for name, table in tables.items()})
+    views: dict[tuple[str, str], View] = {}
+    for name, dataset in found.items():
+        if name in tables:
+            views[name] = curated_view(dataset, tables[name], filters[name])
+        elif name[0] == RAW:
+            views[name] = raw_view(lake, connection, dataset)
+    return views
+
+
+def _offer(lake: Lake, connection: duckdb.DuckDBPyConnection, views: dict[tuple[str, str], View]) -> None:
+    """Create the views. Tables the statement does not name are shown in the catalog, with columns and no rows."""
+    for tier in (CURATED, RAW):
+        run(connection, f"create schema {tier}")
+        for name, dataset in lake.datasets.items():
+            view = views.get((tier, name.lower()))
+            sql = view.sql if view else no_rows(_columns(tier, dataset))
+            run(connection, f"create view {tier}.{quoted(name)} as {sql}")
+    run(connection, f"set search_path = '{CURATED}'")  # SHOW TABLES lists it, and a bare name means it
+
+
+def _columns(tier: str, dataset: Dataset) -> list[tuple[str, str]]:
+    return curated_columns(dataset) if tier == CURATED else raw_columns(dataset)
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    for statement in (
+        "set enable_profiling = 'no_output'",
+        "set profiling_coverage = 'all'",
+        "set allow_persistent_secrets = false",
+        "set python_enable_replacements = false",  # a table name would find variables of this process
+        f"set allowed_paths = [{', '.join(literal(path) for path in paths)}]",
+        "set enable_external_access = false",
+        "set lock_configuration = true",
+    ):
+        run(connection, statement)
+
+
+def _fetch(lake: Lake, connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    try:
+        return connection.sql(sql).to_arrow_table()  # run by execute(), the profile would count no bytes
+    except duckdb.OutOfMemoryException as error:
+        limit = lake.settings.duckdb_memory_limit
+        raise TransientError(
+            f"The query needs more than the {limit} of memory it may use. Read fewer columns or rows, "
+            f"or raise SLICE_DUCKDB_MEMORY_LIMIT. {error}"
+        ) from error
+    except duckdb.IOException as error:
+        raise StoreUnavailable(f"A file of the lake could not be read; run the query again. {error}") from error
+    except (duckdb.InternalException, duckdb.FatalException):
+        raise  # a defect of the engine, not of the query
+    except duckdb.Error as error:
+        raise QueryRefused(_explained(lake, error)) from error
+
+
+def _explained(lake: Lake, error: duckdb.Error) -> str:
+    unknown = _UNKNOWN_TABLE.search(str(error))
+    if unknown is None:
+        return f"The query cannot be answered. {error}"
+    tables = [f"{tier}.{name}" for tier in (CURATED, RAW) for name in sorted(lake.datasets)]
+    near = get_close_matches(unknown[1].strip('"'), lake.datasets, n=1, cutoff=0.5)
+    hint = f"; did you mean {CURATED}.{near[0]}?" if near else "."
+    return f"The query names an unknown table {unknown[1]!r}{hint} Tables: {', '.join(tables) or 'none'}."
+
+
+def _cost(connection: duckdb.DuckDBPyConnection, views: list[View]) -> ScanCost:
+    profile = json.loads(connection.get_profiling_information())
+    return ScanCost(
+        files_opened=sum(len(view.paths) for view in views),
+        files_total=sum(view.files_total for view in views),
+        stored_bytes=sum(view.stored_bytes for view in views),
+        read_bytes=int(profile["io"]["total_bytes_read"]),
+    )

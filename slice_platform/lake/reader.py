@@ -1,0 +1,195 @@
+"""Raw files to staged rows: each record is parsed once into typed values, or into reasons why it cannot be.
+
+Files are read side by side, one thread each, so that every record keeps its number in its file and a
+damaged file takes nothing but itself down.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from slice_platform.errors import StoreUnavailable
+from slice_platform.lake.cast_sql import broken_rules, misfit, says_misfit, typed
+from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.engine import run
+from slice_platform.lake.lake import Lake
+from slice_platform.lake.landing import path_below_dataset
+from slice_platform.lake.partitions import WHOLE_TABLE
+from slice_platform.lake.rejects import Reject
+from slice_platform.lake.sources import FileProblem, SourceFile, document_path, source_sql, stage_columns, verify_compressed
+from slice_platform.lake.text_lines import CsvPlaces, UnreadLine, line_of, unread_lines
+from slice_platform.lake.types import literal, quoted
+from slice_platform.records import FileRow
+
+_OUR_DISK = re.compile(r"No space left|temporary|temp_directory|Out of Memory|memory limit", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One file after reading. `unread` are records that are not even text or have the wrong number of fields."""
+
+    file: FileRow
+    source: SourceFile
+    problem: str | None = None
+    plain_bytes: int = 0  # size of the file uncompressed
+    rows_staged: int = 0
+    rows_bad: int = 0  # staged, with reasons
+    unread: tuple[UnreadLine, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
+
+    @property
+    def rows_read(self) -> int:
+        return self.rows_staged + len(self.unread)
+
+    @property
+    def rows_rejected(self) -> int:
+        return self.rows_bad + len(self.unread)
+
+    @property
+    def reject_share(self) -> float:
+        return self.rows_rejected / self.rows_read if self.rows_read else 0.0
+
+
+def stage(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    files: list[FileRow],
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[StagedFile]:
+    """Fill the table `stage` with every record of the files; good rows have `_errors` NULL.
+
+    A file that cannot be used has a `problem` and no rows. Order of the result: as the files.
+
+    Raises:
+        StoreUnavailable: disk, memory or store gave way; no file is to blame.
+    """
+    run(connection, f"create or replace table stage ({stage_columns(dataset)})")
+
+    def one(file: FileRow) -> StagedFile:
+        staged = _stage_one(lake, connection, dataset, file)
+        progress(1)
+        return staged
+
+    with ThreadPoolExecutor(max_workers=lake.settings.duckdb_threads) as pool:
+        read = list(pool.map(one, files))
+    return _with_counts(connection, read)
+
+
+def rejects_of(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: StagedFile) -> Iterator[Reject]:
+    """Every reason of every rejected record of one staged file, in the order of the file."""
+    if not staged.rows_rejected:
+        return
+    places = None
+    if staged.source.spec.format == "csv":
+        places = CsvPlaces.find(connection.cursor(), staged.source, staged.rows_read, staged.unread)
+    for line in staged.unread:
+        place = places.of_unread(line) if places else (line.line, line.text)
+        yield Reject(line.line, place[0], line.column, line.reason, place[1])
+    cursor = connection.cursor()
+    cursor.execute(
+        "select _row, _raw, unnest(_errors, recursive := true) from stage "
+        f"where _file_id = {staged.file.id} and _errors is not null order by _row"
+    )
+    while rows := cursor.fetchmany(5000):
+        for row, raw, column, reason in rows:
+            if places:
+                line, text = places.of_row(row)
+                yield Reject(row, line, column, reason, raw if text is None else text)
+            else:
+                yield Reject(row, line_of(row, staged.unread), column, reason, raw)
+
+
+def drop_staged(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) -> None:
+    """Take files out of the stage, as if they had not been read."""
+    if file_ids:
+        run(connection, f"delete from stage where _file_id in ({', '.join(map(str, file_ids))})")
+
+
+def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Dataset, file: FileRow) -> StagedFile:
+    assert file.raw_key is not None
+    below = path_below_dataset(file.source_key)
+    spec = dataset.file_spec(below)
+    if spec is None:
+        raise StoreUnavailable(f"Reading {file.raw_key!r}: its pattern was removed from defs.yaml of {dataset.name!r}.")
+    source = SourceFile(file.id, lake.store.path(file.raw_key), below, spec)
+    staged = StagedFile(file, source)
+    if file.size_bytes == 0:
+        return replace(staged, problem="the file is empty: 0 bytes")
+    cursor = connection.cursor()  # a cursor of its own has a reject_errors of its own
+    try:
+        with lake.store.open(file.raw_key) as stream:
+            plain_bytes = verify_compressed(source, stream) or file.size_bytes
+        with lake.store.open(file.raw_key) as stream:
+            relation = source_sql(cursor, dataset, source, stream)
+        (rows,) = run(cursor, f"insert into stage {_typed_rows(dataset, file, source, relation)}")[0]
+        return replace(staged, plain_bytes=plain_bytes, rows_staged=rows, unread=unread_lines(cursor, source))
+    except FileProblem as problem:
+        return replace(staged, problem=str(problem))
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or _OUR_DISK.search(str(error)):
+            raise StoreUnavailable(f"Reading {file.raw_key!r}: DuckDB had no room: {error}") from error
+        return replace(staged, problem=_what_is_wrong(error))
+    finally:
+        cursor.close()
+
+
+def _typed_rows(dataset: Dataset, file: FileRow, source: SourceFile, relation: str) -> str:
+    columns = dataset.contract.columns
+    types = [replace(c.type, format=None) if dataset.is_from_path(c) else c.type for c in columns]
+    values = ", ".join(f"{typed(logical, f't{i}')} as {quoted(c.name)}" for i, (c, logical) in enumerate(zip(columns, types, strict=True)))
+    names = ", ".join(quoted(c.name) for c in columns)
+    reasons = _reasons(dataset, source)
+    bad = " or ".join(f"coalesce({condition}, false)" for condition, _, _ in reasons)
+    listed = ", ".join(
+        f"case when {condition} then {{'column': {column}, 'reason': {reason}}} end"
+        for condition, column, reason in reasons
+    )
+    partition = dataset.partition.key_sql if dataset.partition else literal(WHOLE_TABLE)
+    return f"""
+        select {names}, {file.id}, _row, timestamptz {literal(file.received_at.isoformat())}, {partition},
+          case when bad then list_filter([{listed}], lambda e: e is not null) end,
+          case when bad then _raw end,
+          case when len(_extra) > 0 then _extra end
+        from (select *, {bad} as bad from (select *, {values} from ({relation})))"""
+
+
+def _reasons(dataset: Dataset, source: SourceFile) -> list[tuple[str, str, str]]:
+    """(condition, column, reason), all SQL, for everything that makes a record a reject."""
+    found = [("_broken is not null", "null::varchar", "_broken")]
+    for i, column in enumerate(dataset.contract.columns):
+        name, text = quoted(column.name), f"t{i}"
+        says = literal(column.name)
+        if column.type.kind != "string":
+            unfit = misfit(column.type, text, name, f"d{i}", document_path(source, column))
+            found.append((unfit, says, says_misfit(column, text)))
+        if column.required or (dataset.partition and dataset.partition.column == column.name):
+            found.append((f"_broken is null and {text} is null", says, "'required, but empty'"))
+        found += [(condition, says, reason) for condition, reason in broken_rules(column, name)]
+    if dataset.partition:
+        name, first = quoted(dataset.partition.column), dataset.partition.start.isoformat()
+        early = f"{name} < cast({literal(first)} as timestamptz)"
+        if dataset.partition.type.kind == "date" or not dataset.partition.type.has_zone:
+            early = f"{name} < cast({literal(first[:19])} as timestamp)"
+        found.append((early, literal(dataset.partition.column), literal(f"lies before partition.start {first}")))
+    return found
+
+
+def _with_counts(connection: duckdb.DuckDBPyConnection, read: list[StagedFile]) -> list[StagedFile]:
+    bad = dict(run(connection, "select _file_id, count(*) from stage where _errors is not null group by 1"))
+    unknown = run(connection, "select _file_id, list(distinct e) from (select _file_id, unnest(_extra) e from stage) group by 1")
+    names = {file_id: tuple(sorted(found)) for file_id, found in unknown}
+    return [
+        replace(one, rows_bad=bad.get(one.file.id, 0), unknown_columns=names.get(one.file.id, ())) for one in read
+    ]
+
+
+def _what_is_wrong(error: duckdb.Error) -> str:
+    text = str(error)
+    if "invalid state" in text:
+        return "the CSV cannot be parsed: line endings are mixed (CRLF and LF), or a quote is never closed"
+    first = next((line for line in text.splitlines() if line.strip()), text)
+    return f"the file cannot be read: {first[:300]}"

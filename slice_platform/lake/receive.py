@@ -1,0 +1,161 @@
+"""Landing to raw: each object is copied byte for byte, verified, booked, and only then removed from landing.
+
+The steps are ordered so that a crash between any two is repaired by the next call: a copy whose row
+says `arriving` is started again, an object whose row says `received` is only removed from landing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from slice_platform.errors import StoreUnavailable
+from slice_platform.lake.lake import QUARANTINE, RAW, STRAYS, Lake
+from slice_platform.lake.landing import dataset_of_key, path_below_dataset
+from slice_platform.lake.rejects import folder_of, write_reason
+from slice_platform.ledger import KeyOf
+from slice_platform.records import FileRow, FileStatus
+from slice_platform.store import StoredObject
+
+Progress: TypeAlias = Callable[[int], None]
+_KEPT = (FileStatus.RECEIVED, FileStatus.PUBLISHED, FileStatus.QUARANTINED)
+
+
+@dataclass
+class Received:
+    """What one call took from landing; every object is in exactly one list."""
+
+    accepted: list[FileRow] = field(default_factory=list)
+    repeated: list[FileRow] = field(default_factory=list)
+    quarantined: list[FileRow] = field(default_factory=list)
+    changed_meanwhile: list[str] = field(default_factory=list)  # left in landing for the next call
+
+    def of(self, status: FileStatus) -> list[FileRow]:
+        if status is FileStatus.REPEATED:
+            return self.repeated
+        return self.quarantined if status is FileStatus.QUARANTINED else self.accepted
+
+
+def receive(lake: Lake, dataset: str, entries: list[StoredObject], progress: Progress = lambda _: None) -> Received:
+    """Take the objects from landing. Afterwards raw holds each one and the ledger knows it.
+
+    Idempotent and safe to repeat after a crash. The caller holds `lake.ledger.exclusive(dataset)`.
+
+    Raises:
+        StoreUnavailable: storage failed; what was not taken is still in landing.
+    """
+    _repair(lake, dataset)
+    received = Received()
+    for entry in entries:
+        _take(lake, dataset, entry, received)
+        progress(1)
+    return received
+
+
+def set_aside_strays(lake: Lake, strays: list[StoredObject]) -> list[FileRow]:
+    """Move objects of no known dataset to quarantine, with the reason; their bytes are kept."""
+    known = ", ".join(sorted(lake.datasets)) or "none"
+    with lake.ledger.exclusive(STRAYS):
+        _repair(lake, STRAYS)
+        received = Received()
+        for entry in strays:
+            if leftover := _leftover(lake, STRAYS, entry):
+                _leave_landing(lake, leftover, entry, received)
+                continue
+            folder = dataset_of_key(entry.key)
+            where = f"landing/{folder}/ belongs to no dataset" if folder else "it lies in landing/ itself, in no folder"
+            _quarantine_unread(lake, STRAYS, entry, f"{where}; datasets: {known}", received)
+        return received.quarantined
+
+
+def _repair(lake: Lake, dataset: str) -> None:
+    """Make good what a crash left: unfinished copies go, and what has left landing is booked as such."""
+    for row in lake.ledger.files_in_landing(dataset):
+        now = lake.store.stat(row.source_key)
+        if now is None or now.version != row.version:
+            lake.ledger.update_file(row.id, left_landing=True)
+    for row in lake.ledger.list_files(dataset, statuses=[FileStatus.ARRIVING]):
+        if row.raw_key:
+            lake.store.remove(row.raw_key)
+            lake.store.remove_unfinished(row.raw_key.rsplit("/", 1)[0])
+        lake.store.remove_tree(folder_of(row))
+        lake.ledger.forget_file(row.id)
+
+
+def _leftover(lake: Lake, dataset: str, entry: StoredObject) -> FileRow | None:
+    """The row of an object that a crash kept from leaving landing, though it was kept and booked."""
+    rows = lake.ledger.list_files(dataset, source_key=entry.key)
+    return next((row for row in rows if row.version == entry.version and not row.left_landing), None)
+
+
+def _take(lake: Lake, dataset: str, entry: StoredObject, received: Received) -> None:
+    if leftover := _leftover(lake, dataset, entry):
+        _leave_landing(lake, leftover, entry, received)
+        return
+    if lake.dataset(dataset).file_spec(path_below_dataset(entry.key)) is None:
+        patterns = ", ".join(spec.pattern for spec in lake.dataset(dataset).spec.files)
+        why = f"the name {entry.key!r} matches none of the patterns of {dataset!r}: {patterns}"
+        _quarantine_unread(lake, dataset, entry, why, received)
+        return
+    earlier = lake.ledger.list_files(dataset, source_key=entry.key)
+    row = _copy(lake, dataset, entry, _raw_key)
+    if row is None:
+        received.changed_meanwhile.append(entry.key)
+    elif repeat := next((old for old in earlier if old.sha256 == row.sha256 and old.status in _KEPT), None):
+        # The bytes are in raw already: this delivery is remembered, its copy is not kept.
+        if row.raw_key:
+            lake.store.remove(row.raw_key)
+        booked = lake.ledger.update_file(
+            row.id, status=FileStatus.REPEATED, repeat_of=repeat.id, raw_key=repeat.raw_key, sha256=row.sha256
+        )
+        _leave_landing(lake, booked, entry, received)
+    else:
+        booked = lake.ledger.update_file(row.id, status=FileStatus.RECEIVED, sha256=row.sha256)
+        _leave_landing(lake, booked, entry, received)
+
+
+def _copy(lake: Lake, dataset: str, entry: StoredObject, key_of: KeyOf) -> FileRow | None:
+    """Copy an object and verify the copy; None where the object changed under our hands."""
+    row = lake.ledger.announce_file(dataset, entry, key_of)
+    assert row.raw_key is not None
+    try:
+        written = lake.store.copy(entry.key, row.raw_key)
+    except FileNotFoundError:
+        written = None
+    now = lake.store.stat(entry.key)
+    if written is None or now is None or now.version != entry.version or written.size_bytes != entry.size_bytes:
+        lake.store.remove(row.raw_key)
+        lake.ledger.forget_file(row.id)
+        return None
+    if lake.store.digest(row.raw_key) != written:
+        raise StoreUnavailable(
+            f"Copying {entry.key!r} to {row.raw_key!r}: what was stored differs from what was read. "
+            "The object is still in landing; check the disk or bucket, then run the job again."
+        )
+    return replace(row, sha256=written.sha256)
+
+
+def _quarantine_unread(lake: Lake, dataset: str, entry: StoredObject, why: str, received: Received) -> None:
+    row = _copy(lake, dataset, entry, _quarantine_key)
+    if row is None:
+        received.changed_meanwhile.append(entry.key)
+        return
+    write_reason(lake.store, row, why)
+    booked = lake.ledger.update_file(row.id, status=FileStatus.QUARANTINED, error=why, sha256=row.sha256)
+    _leave_landing(lake, booked, entry, received)
+
+
+def _leave_landing(lake: Lake, row: FileRow, entry: StoredObject, received: Received) -> None:
+    now = lake.store.stat(entry.key)
+    if now is not None and now.version == entry.version:
+        lake.store.remove(entry.key)
+    booked = lake.ledger.update_file(row.id, left_landing=True)
+    received.of(booked.status).append(booked)
+
+
+def _raw_key(dataset: str, file_id: int, received_at: datetime, name: str) -> str:
+    return f"{RAW}/{dataset}/arrived={received_at:%Y-%m-%d}/{file_id:08d}-{name}"
+
+
+def _quarantine_key(dataset: str, file_id: int, _received_at: datetime, name: str) -> str:
+    return f"{QUARANTINE}/{dataset}/{file_id:08d}/{name}"

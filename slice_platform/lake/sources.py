@@ -1,0 +1,256 @@
+"""Relations over one raw file: a row per record, its contract columns still as text.
+
+Columns: `t0..tn` in the contract's order (leaves of nested ones are text too), `d0..dn` the JSON document
+that a nested one was taken from, `_row` (the record's number in the file, from 1), `_raw` (its
+text), `_broken` (why it is no record at all, or NULL) and `_extra` (names it has beyond the contract).
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+import duckdb
+import pyarrow as pa
+from isal import igzip
+
+from slice_platform.lake.cast_sql import json_path, json_shape, text_type, value_shape
+from slice_platform.lake.contract import Column
+from slice_platform.lake.dataset import Dataset, FileSpec
+from slice_platform.lake.types import duckdb_type, literal, quoted
+
+MAX_LINE_BYTES = 16 * 1024**2
+_COMPRESSION = {"none": "none", "gz": "gzip", "zst": "zstd"}
+_PYTHON_ENCODING = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
+
+
+class FileProblem(Exception):  # noqa: N818  # an outcome of reading, not an error of the platform
+    """The file cannot be used as a whole; the message is the reason that quarantine keeps."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One raw file and how to read it. `path` is what DuckDB opens, `below` its path below landing/<dataset>/."""
+
+    file_id: int
+    path: str
+    below: str
+    spec: FileSpec
+
+    @property
+    def compression(self) -> str:
+        return _COMPRESSION[self.spec.compression_of(self.below)]
+
+
+def lines_sql(source: SourceFile, encoding: str = "utf-8") -> str:
+    """A table function of the file's physical lines; what is not text of the encoding goes to reject_errors."""
+    return (
+        f"read_csv({literal(source.path)}, columns = {{'line': 'VARCHAR'}}, header = false, auto_detect = false, "
+        f"delim = '\x01', quote = '', escape = '', strict_mode = false, store_rejects = true, rejects_limit = 0, "
+        f"max_line_size = {MAX_LINE_BYTES}, encoding = '{encoding}', compression = '{source.compression}')"
+    )
+
+
+def source_sql(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
+    """The relation described above, as SQL. `stream` is the stored object, for looking at a CSV header.
+
+    Raises:
+        FileProblem: the header or Parquet schema does not fit the contract.
+    """
+    match source.spec.format:
+        case "jsonl":
+            return _jsonl(dataset, source)
+        case "csv":
+            return _csv(dataset, source, stream)
+        case "parquet":
+            return _parquet(connection, dataset, source)
+
+
+def verify_compressed(source: SourceFile, stream: IO[bytes]) -> int | None:
+    """Read a compressed file to its end: DuckDB checks no gzip checksum and takes half a zstd frame for a file.
+
+    Returns its size uncompressed, or None for a file that is not compressed.
+
+    Raises:
+        FileProblem: the file is damaged or incomplete.
+    """
+    if source.compression == "none":
+        return None
+    size = 0
+    try:
+        with _plain(source, stream) as plain:
+            while chunk := plain.read(1 << 20):
+                size += len(chunk)
+        return size
+    except (OSError, EOFError) as error:
+        raise FileProblem(f"damaged or incomplete {source.compression} file: {error}") from error
+
+
+@contextmanager
+def _plain(source: SourceFile, stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    if source.compression == "gzip":
+        with igzip.GzipFile(fileobj=stream) as plain:
+            yield plain
+    elif source.compression == "zstd":
+        with pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") as plain:
+            yield plain
+    else:
+        yield stream
+
+
+def _jsonl(dataset: Dataset, source: SourceFile) -> str:
+    columns = _file_columns(dataset)
+    shape = json_shape([(column.name, column.type) for column in columns])
+    known = ", ".join(literal(column.name) for column in columns)
+    texts = ", ".join(f"{_text(dataset, source, c, f'r.{quoted(c.name)}')} as t{i}" for i, c in _numbered(dataset))
+    docs = "".join(f"j as d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
+    return f"""
+        select {texts}, {docs}_row, line as _raw,
+          case when j is null then 'the line is not JSON' when json_type(j) <> 'OBJECT' then 'the line is not a JSON object' end
+            as _broken,
+          case when json_type(j) = 'OBJECT' then list_filter(json_keys(j), lambda k: k not in ({known})) end as _extra
+        from (select line, _row, j, from_json(case when json_type(j) = 'OBJECT' then j end, {shape}) as r
+          from (select line, _row, try_cast(line as json) as j
+            from (select line, row_number() over () as _row from {lines_sql(source)}) where trim(line) <> ''))"""
+
+
+def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
+    header = _header(source, stream)
+    position = {name: f"h{n}" for n, name in enumerate(header)}
+    _check_names(dataset, header)
+
+    def text(column: Column) -> str:
+        field = position.get(column.name, "null::varchar")
+        # Quoted nothing is an empty string; for every other type it can only mean nothing.
+        return _text(dataset, source, column, field if column.type.kind == "string" else f"nullif({field}, '')")
+
+    flat = ", ".join(f"{text(c)} as t{i}" for i, c in _numbered(dataset) if not c.type.is_nested)
+    nested = [(i, c, text(c)) for i, c in _numbered(dataset) if c.type.is_nested]
+    fields = ", ".join(f"coalesce({field}, '')" for field in position.values())
+    raw = f"concat_ws({literal(source.spec.delimiter)}, {fields})"
+    extra = [name for name in header if dataset.contract.column(name) is None]
+    names = "[" + ", ".join(literal(name) for name in extra) + "]::varchar[]"
+    unfit = " or ".join(f"({field} is not null and try_cast({field} as json) is null)" for _, _, field in nested)
+    broken = f"case when {unfit} then 'a nested column is not JSON' end" if unfit else "null::varchar"
+    docs = "".join(f"try_cast({field} as json) as d{i}, " for i, _, field in nested)
+    parsed = "".join(f"from_json(d{i}, {value_shape(c.type)}) as t{i}, " for i, c, _ in nested)
+    return f"""
+        select {parsed}* from (
+          select {flat}{", " if flat else ""}{docs}_row, {raw} as _raw, {broken} as _broken,
+            case when _row = 1 then {names} end as _extra
+          from (select *, row_number() over () as _row from {_csv_sql(source, len(header))}))"""
+
+
+def _csv_sql(source: SourceFile, width: int) -> str:
+    spec = source.spec
+    columns = ", ".join(f"'h{n}': 'VARCHAR'" for n in range(width))
+    nulls = ", ".join(literal(value) for value in dict.fromkeys(("", *spec.null_values)))
+    return (
+        f"read_csv({literal(source.path)}, columns = {{{columns}}}, header = true, auto_detect = false, "
+        f"delim = {literal(spec.delimiter)}, quote = {literal(spec.quote)}, escape = {literal(spec.quote)}, "
+        f"nullstr = [{nulls}], allow_quoted_nulls = false, strict_mode = true, store_rejects = true, "
+        f"rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, encoding = '{spec.encoding}', "
+        f"compression = '{source.compression}')"
+    )
+
+
+def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: SourceFile) -> str:
+    relation = f"read_parquet({literal(source.path)}, hive_partitioning = false, file_row_number = true)"
+    described = connection.execute(f"describe select * exclude (file_row_number) from {relation}").fetchall()
+    types = {str(row[0]): str(row[1]) for row in described}
+    _check_names(dataset, list(types))
+
+    def text(column: Column) -> str:
+        if column.name not in types:
+            return _text(dataset, source, column, f"null::{text_type(column.type)}")
+        name = quoted(column.name)
+        if column.type.is_nested:
+            return f"from_json({document(column)}, {value_shape(column.type)})"
+        if column.type.kind == "integer" and types[column.name] in ("DOUBLE", "FLOAT"):
+            # pandas stores whole numbers with gaps as floats: 5.0 is 5 here, 5.5 stays what it is and is rejected.
+            name = f"case when {name} = trunc({name}) then {name}::hugeint::varchar else {name}::varchar end"
+        return f"{name}::varchar"
+
+    def document(column: Column) -> str:
+        if column.name not in types:
+            return "null::json"
+        name = quoted(column.name)
+        return f"try_cast({name} as json)" if types[column.name] == "VARCHAR" else f"to_json({name})"
+
+    texts = ", ".join(f"{text(c)} as t{i}" for i, c in _numbered(dataset))
+    docs = "".join(f"{document(c)} as d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
+    extra = [name for name in types if dataset.contract.column(name) is None]
+    names = "[" + ", ".join(literal(name) for name in extra) + "]::varchar[]"
+    whole = "{" + ", ".join(f"{quoted(name)}: {quoted(name)}" for name in types) + "}"
+    return f"""
+        select {texts}, {docs}file_row_number + 1 as _row, to_json({whole})::varchar as _raw, null::varchar as _broken,
+          case when file_row_number = 0 then {names} end as _extra
+        from {relation}"""
+
+
+def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:
+    spec = source.spec
+    try:
+        with _plain(source, stream) as plain:
+            text = io.TextIOWrapper(plain, encoding=_PYTHON_ENCODING[spec.encoding], newline="")
+            header = next(csv.reader(text, delimiter=spec.delimiter, quotechar=spec.quote), [])
+            text.detach()
+    except (UnicodeDecodeError, UnicodeError) as error:
+        raise FileProblem(f"the header is not {spec.encoding} text: {error}") from error
+    except (OSError, EOFError, csv.Error) as error:
+        raise FileProblem(f"the header could not be read: {error}") from error
+    if not any(header):
+        raise FileProblem("the file has no header line")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise FileProblem(f"the header names {', '.join(map(repr, twice))} more than once")
+    return header
+
+
+def _check_names(dataset: Dataset, header: list[str]) -> None:
+    columns = _file_columns(dataset)
+    if missing := [c.name for c in columns if c.required and c.name not in header]:
+        raise FileProblem(_missing_message(missing, header))
+    if not any(c.name in header for c in columns):
+        raise FileProblem(f"no column of the contract is in the file, which has: {', '.join(header)}")
+
+
+def _missing_message(missing: list[str], header: list[str]) -> str:
+    message = f"required columns are missing: {', '.join(missing)}; the file has: {', '.join(header)}"
+    folded = {name.strip().casefold(): name for name in header}
+    near = [f"{folded[name.casefold()]!r} is not {name!r}" for name in missing if name.casefold() in folded]
+    return message + (f" (names count to the letter: {'; '.join(near)})" if near else "")
+
+
+def _text(dataset: Dataset, source: SourceFile, column: Column, otherwise: str) -> str:
+    """A column's text: from the path where the dataset says so, else from the file."""
+    if not dataset.is_from_path(column):
+        return otherwise
+    value = dataset.path_value(source.below)
+    if value is None:
+        spec = dataset.spec.partition
+        raise FileProblem(f"the path {source.below!r} does not match partition.from_path {spec and spec.from_path!r}")
+    return f"{literal(value)}::varchar"
+
+
+def _file_columns(dataset: Dataset) -> list[Column]:
+    return [column for column in dataset.contract.columns if not dataset.is_from_path(column)]
+
+
+def _numbered(dataset: Dataset) -> list[tuple[int, Column]]:
+    return list(enumerate(dataset.contract.columns))
+
+
+def document_path(source: SourceFile, column: Column) -> str:
+    """Where a nested column stands in its document: a JSON line holds all columns, a CSV field just the one."""
+    return json_path(column.name) if source.spec.format == "jsonl" else "$"
+
+
+def stage_columns(dataset: Dataset) -> str:
+    """DDL of the table that records are staged in."""
+    typed = ", ".join(f"{quoted(c.name)} {duckdb_type(c.type)}" for c in dataset.contract.columns)
+    return (
+        f"{typed}, _file_id BIGINT, _row BIGINT, _ingested_at TIMESTAMPTZ, _partition VARCHAR, "
+        f'_errors STRUCT("column" VARCHAR, reason VARCHAR)[], _raw VARCHAR, _extra VARCHAR[]'
+    )

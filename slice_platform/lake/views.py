@@ -1,0 +1,60 @@
+"""The tables of a query as DuckDB views, and the curated ones: over exactly the files of one snapshot."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyiceberg.expressions import BooleanExpression
+from pyiceberg.table import Table
+
+from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.table import data_files
+from slice_platform.lake.types import duckdb_type, literal, quoted
+
+_OWN_COLUMNS = (("_file_id", "BIGINT"), ("_row", "BIGINT"), ("_ingested_at", "TIMESTAMPTZ"))
+
+
+@dataclass(frozen=True)
+class View:
+    """What to select a table from, and the stored files behind it: no others can be opened by the query."""
+
+    sql: str
+    paths: tuple[str, ...] = ()
+    files_total: int = 0
+    stored_bytes: int = 0  # of the files in `paths`
+
+
+def curated_view(dataset: Dataset, table: Table, row_filter: BooleanExpression) -> View:
+    """The rows of the current snapshot; those that the filter does not accept may be missing."""
+    columns = curated_columns(dataset)
+    files = data_files(table, dataset.partition, row_filter)
+    if not files:
+        return View(no_rows(columns), files_total=_count_files(table))
+    paths = tuple(file.path for file in files)
+    relation = f"read_parquet({listed(paths)}, hive_partitioning = false)"
+    if len(table.metadata.schemas) > 1 or [name for name, _ in columns] != list(table.schema().column_names):
+        # Files from before a column was added lack it.
+        by_name = f"read_parquet({listed(paths)}, hive_partitioning = false, union_by_name = true)"
+        relation = f"({no_rows(columns)} union all by name select * from {by_name})"
+    sql = f"select {', '.join(quoted(name) for name, _ in columns)} from {relation}"
+    return View(sql, paths, _count_files(table), sum(file.size_bytes for file in files))
+
+
+def curated_columns(dataset: Dataset) -> list[tuple[str, str]]:
+    """Name and DuckDB type of each column of curated.<dataset>."""
+    return [*((c.name, duckdb_type(c.type)) for c in dataset.contract.columns), *_OWN_COLUMNS]
+
+
+def no_rows(columns: Iterable[tuple[str, str]]) -> str:
+    """A SELECT of these columns that finds nothing."""
+    return f"select {', '.join(f'null::{kind} as {quoted(name)}' for name, kind in columns)} where false"
+
+
+def listed(paths: Iterable[str]) -> str:
+    """A list of paths, safe in any SQL of ours."""
+    return "[" + ", ".join(literal(path) for path in paths) + "]"
+
+
+def _count_files(table: Table) -> int:
+    snapshot = table.current_snapshot()
+    counted = snapshot.summary["total-data-files"] if snapshot and snapshot.summary else None
+    return int(counted or 0)

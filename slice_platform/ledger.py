@@ -1,0 +1,320 @@
+"""What the platform has seen and done: one row per version of every file, per batch, per partition.
+
+The ledger is the catalog of file metadata and the account book: for each file
+`rows_read = rows_published + rows_duplicate + rows_rejected`, where published means "in the table now".
+A commit to a table is announced here first (`open_batch`) and booked afterwards (`settle_batch`), so
+that a crash in between is found and finished by the next run.
+"""
+
+import fcntl
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from slice_platform.errors import DatasetBusy
+from slice_platform.records import BatchReceipt, FileAccount, FileRow, FileStatus, PartitionRow
+from slice_platform.store import StoredObject
+
+KeyOf: TypeAlias = Callable[[str, int, datetime, str], str]  # dataset, file id, received at, name -> key
+
+_metadata = sa.MetaData()
+_utc = sa.DateTime(timezone=True)
+
+files = sa.Table(
+    "files",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("dataset", sa.String(200), nullable=False),
+    sa.Column("source_key", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("plain_bytes", sa.BigInteger, nullable=False, default=0),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("received_at", _utc, nullable=False),
+    sa.Column("raw_key", sa.Text),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("left_landing", sa.Boolean, nullable=False, default=False),
+    sa.Column("rows_read", sa.BigInteger, nullable=False, default=0),
+    sa.Column("rows_published", sa.BigInteger, nullable=False, default=0),
+    sa.Column("rows_duplicate", sa.BigInteger, nullable=False, default=0),
+    sa.Column("rows_rejected", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.Text),
+    sa.Column("repeat_of", sa.Integer),
+    sa.Index("files_by_name", "dataset", "source_key"),
+    sa.Index("files_by_status", "dataset", "status"),
+    sa.Index("files_in_landing", "dataset", "left_landing"),
+    sqlite_autoincrement=True,  # ids are never reused, not even after a deleted row: the order rests on them
+)
+file_partitions = sa.Table(
+    "file_partitions",
+    _metadata,
+    sa.Column("file_id", sa.Integer, primary_key=True),
+    sa.Column("partition_key", sa.String(40), primary_key=True),
+)
+batches = sa.Table(
+    "batches",
+    _metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("dataset", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("opened_at", _utc, nullable=False),
+    sa.Column("receipt", sa.Text),
+    sa.Column("snapshot_id", sa.BigInteger),
+    sa.Index("batches_by_state", "dataset", "state"),
+)
+partitions = sa.Table(
+    "partitions",
+    _metadata,
+    sa.Column("dataset", sa.String(200), primary_key=True),
+    sa.Column("partition_key", sa.String(40), primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("data_files", sa.Integer, nullable=False),
+    sa.Column("updated_at", _utc, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class OpenBatch:
+    """A batch that was announced and neither booked nor abandoned."""
+
+    id: str
+    receipt: BatchReceipt | None
+
+
+class Ledger:
+    """The ledger in one SQLite file or Postgres database; safe for several processes."""
+
+    def __init__(self, url: str, *, lock_dir: Path, lock_timeout_seconds: float) -> None:
+        self._url = sa.make_url(url)
+        self._lock_dir = lock_dir
+        self._lock_timeout_seconds = lock_timeout_seconds
+        if self._url.database and self._is_sqlite:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        options: dict[str, Any] = {"connect_args": {"timeout": 60}} if self._is_sqlite else {}
+        self._engine = sa.create_engine(self._url, **options)
+        if self._is_sqlite:
+            sa.event.listen(self._engine, "connect", _use_wal)
+        with self.exclusive("_ledger"):  # several processes may open a new ledger at the same moment
+            _metadata.create_all(self._engine)
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # --- one process at a time per dataset
+
+    @contextmanager
+    def exclusive(self, dataset: str) -> Iterator[None]:
+        """Hold `dataset` alone; the operating system or database lets go when the process dies.
+
+        Raises:
+            DatasetBusy: another process held it for the whole time-out.
+        """
+        deadline = time.monotonic() + self._lock_timeout_seconds
+        with self._file_lock(dataset, deadline) if self._is_sqlite else self._advisory_lock(dataset, deadline):
+            yield
+
+    @contextmanager
+    def _file_lock(self, dataset: str, deadline: float) -> Iterator[None]:
+        self._lock_dir.mkdir(parents=True, exist_ok=True)
+        with (self._lock_dir / f"{dataset}.lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    self._wait(dataset, deadline)
+            yield
+
+    @contextmanager
+    def _advisory_lock(self, dataset: str, deadline: float) -> Iterator[None]:
+        number = zlib.crc32(f"slice:{dataset}".encode())
+        with self._engine.connect() as connection:
+            while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))):
+                self._wait(dataset, deadline)
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+
+    def _wait(self, dataset: str, deadline: float) -> None:
+        if time.monotonic() >= deadline:
+            raise DatasetBusy(
+                f"Waited {self._lock_timeout_seconds:g} s for dataset {dataset!r}: another process works on it. "
+                "Try again when its run has ended, or raise SLICE_LOCK_TIMEOUT_SECONDS."
+            )
+        time.sleep(0.1)
+
+    # --- files
+
+    def announce_file(self, dataset: str, entry: StoredObject, key_of: KeyOf) -> FileRow:
+        """Give an object that is about to be copied its id and the key it is copied to."""
+        now = datetime.now(UTC)
+        values = {"dataset": dataset, "source_key": entry.key, "version": entry.version, "size_bytes": entry.size_bytes}
+        with self._engine.begin() as connection:
+            result = connection.execute(files.insert().values(**values, received_at=now, status=FileStatus.ARRIVING))
+            assert result.inserted_primary_key is not None
+            file_id = int(result.inserted_primary_key[0])
+            raw_key = key_of(dataset, file_id, now, entry.key.rsplit("/", 1)[-1])
+            connection.execute(files.update().where(files.c.id == file_id).values(raw_key=raw_key))
+            return _one_file(connection, file_id)
+
+    def update_file(self, file_id: int, **changes: object) -> FileRow:
+        """Change a file's row; the row as it then is."""
+        with self._engine.begin() as connection:
+            connection.execute(files.update().where(files.c.id == file_id).values(**changes))
+            return _one_file(connection, file_id)
+
+    def forget_file(self, file_id: int) -> None:
+        """Drop the row of a file whose copy did not finish; its object is still in landing."""
+        with self._engine.begin() as connection:
+            connection.execute(files.delete().where(files.c.id == file_id))
+
+    def list_files(
+        self, dataset: str | None = None, *, statuses: Iterable[FileStatus] = (), source_key: str | None = None
+    ) -> list[FileRow]:
+        """File versions in the order of their ids."""
+        conditions: list[sa.ColumnElement[bool]] = []
+        if dataset is not None:
+            conditions.append(files.c.dataset == dataset)
+        if wanted := list(statuses):
+            conditions.append(files.c.status.in_(wanted))
+        if source_key is not None:
+            conditions.append(files.c.source_key == source_key)
+        return self._select_files(*conditions)
+
+    def files_in_landing(self, dataset: str) -> list[FileRow]:
+        """Files that raw or quarantine holds, but whose removal from landing a crash left unbooked."""
+        return self._select_files(
+            files.c.dataset == dataset, files.c.left_landing.is_(False), files.c.status != FileStatus.ARRIVING
+        )
+
+    def files_of_partitions(self, dataset: str, partition_keys: Iterable[str]) -> list[FileRow]:
+        """Published files that hold at least one good row of any of the partitions."""
+        touching = sa.select(file_partitions.c.file_id).where(file_partitions.c.partition_key.in_(list(partition_keys)))
+        live = (files.c.dataset == dataset) & (files.c.status == FileStatus.PUBLISHED)
+        return self._select_files(live, files.c.id.in_(touching))
+
+    def has_unpublished(self) -> set[str]:
+        """Datasets that hold received files which no commit has published yet."""
+        with self._engine.connect() as connection:
+            found = sa.select(files.c.dataset).where(files.c.status == FileStatus.RECEIVED).distinct()
+            return set(connection.scalars(found))
+
+    def _select_files(self, *conditions: sa.ColumnElement[bool]) -> list[FileRow]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(files).where(*conditions).order_by(files.c.id))
+            return [_file_row(row) for row in rows.mappings()]
+
+    # --- batches: announced, then booked or abandoned
+
+    def open_batch(self, batch_id: str, dataset: str) -> None:
+        """Announce that data files named after the batch are about to be written."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                batches.insert().values(id=batch_id, dataset=dataset, state="open", opened_at=datetime.now(UTC))
+            )
+
+    def promise_batch(self, batch_id: str, receipt: BatchReceipt) -> None:
+        """Keep what will be booked if the commit that follows succeeds."""
+        with self._engine.begin() as connection:
+            connection.execute(batches.update().where(batches.c.id == batch_id).values(receipt=receipt.to_json()))
+
+    def open_batches(self, dataset: str) -> list[OpenBatch]:
+        """Batches that a crash left between announcement and booking."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(batches.c.id, batches.c.receipt).where(
+                    batches.c.dataset == dataset, batches.c.state == "open"
+                )
+            )
+            return [OpenBatch(row.id, BatchReceipt.from_json(row.receipt) if row.receipt else None) for row in rows]
+
+    def abandon_batch(self, batch_id: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(batches.update().where(batches.c.id == batch_id).values(state="abandoned"))
+
+    def settle_batch(
+        self, batch_id: str, dataset: str, receipt: BatchReceipt, snapshot_id: int | None, now: Iterable[PartitionRow]
+    ) -> None:
+        """Book a committed batch: accounts of files, partitions and their versions, in one transaction."""
+        with self._engine.begin() as connection:
+            for account in receipt.files:
+                _book_file(connection, account)
+            for file_id, moved in receipt.superseded.items():
+                connection.execute(
+                    files.update()
+                    .where(files.c.id == file_id)
+                    .values(
+                        rows_published=files.c.rows_published - moved, rows_duplicate=files.c.rows_duplicate + moved
+                    )
+                )
+            keys = receipt.partitions
+            connection.execute(
+                partitions.delete().where(partitions.c.dataset == dataset, partitions.c.partition_key.in_(keys))
+            )
+            for row in now:
+                connection.execute(
+                    partitions.insert().values(dataset=dataset, updated_at=datetime.now(UTC), **row.counts())
+                )
+            connection.execute(
+                batches.update().where(batches.c.id == batch_id).values(state="settled", snapshot_id=snapshot_id)
+            )
+
+    def list_partitions(self, dataset: str) -> list[PartitionRow]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(partitions).where(partitions.c.dataset == dataset).order_by(partitions.c.partition_key)
+            )
+            return [
+                PartitionRow(row.partition_key, row.version, row.rows, row.size_bytes, row.data_files) for row in rows
+            ]
+
+
+def _book_file(connection: sa.Connection, account: FileAccount) -> None:
+    connection.execute(
+        files.update()
+        .where(files.c.id == account.file_id)
+        .values(
+            status=FileStatus.PUBLISHED,
+            rows_read=account.read,
+            rows_published=account.published,
+            rows_duplicate=account.duplicate,
+            rows_rejected=account.rejected,
+            plain_bytes=account.plain_bytes,
+        )
+    )
+    connection.execute(file_partitions.delete().where(file_partitions.c.file_id == account.file_id))
+    if account.partitions:
+        connection.execute(
+            file_partitions.insert(),
+            [{"file_id": account.file_id, "partition_key": key} for key in account.partitions],
+        )
+
+
+def _one_file(connection: sa.Connection, file_id: int) -> FileRow:
+    return _file_row(connection.execute(sa.select(files).where(files.c.id == file_id)).mappings().one())
+
+
+def _file_row(row: sa.RowMapping) -> FileRow:
+    values = dict(row)
+    received: datetime = values["received_at"]
+    # SQLite keeps no zone; what was stored is UTC.
+    values["received_at"] = received.replace(tzinfo=UTC) if received.tzinfo is None else received.astimezone(UTC)
+    return FileRow(**{**values, "status": FileStatus(values["status"])})
+
+
+def _use_wal(connection: Any, _record: object) -> None:
+    connection.execute("pragma journal_mode = wal")  # readers such as `slice status` never block a run

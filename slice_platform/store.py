@@ -1,0 +1,185 @@
+"""The few verbs of object storage that the platform uses, over fsspec: a directory and S3 look alike.
+
+Keys are relative to the store's root and use `/`. A write is atomic: a reader sees the whole object
+or none. On a directory that is a temporary file and a rename, on S3 it is how a PUT works.
+"""
+
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import fsspec
+
+from slice_platform.errors import StoreUnavailable
+
+_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")
+CHUNK_BYTES = 4 * 1024**2
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object as a listing shows it. `version` changes whenever the bytes do."""
+
+    key: str
+    size_bytes: int
+    version: str
+    changed_at: datetime | None  # None where an object appears at once and whole (S3)
+
+
+@dataclass(frozen=True)
+class Digest:
+    size_bytes: int
+    sha256: str
+
+
+class Store:
+    """Object storage below one root, a directory or an `s3://bucket/prefix`."""
+
+    def __init__(self, root: str, *, endpoint_url: str | None = None) -> None:
+        is_s3 = root.startswith("s3://")
+        options: dict[str, Any] = {"endpoint_url": endpoint_url} if is_s3 and endpoint_url else {}
+        self.fs, self.root = fsspec.core.url_to_fs(root, **options)
+        self.is_local = not is_s3
+
+    def path(self, key: str) -> str:
+        """The full address that DuckDB and pyiceberg open."""
+        full = f"{self.root}/{key}"
+        return full if self.is_local else f"s3://{full}"
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects below `prefix`, at any depth; nothing where it does not exist."""
+        with _told("list", prefix):
+            self.fs.invalidate_cache()
+            base = f"{self.root}/{prefix}".rstrip("/")
+            found = self.fs.find(base, detail=True, withdirs=False)
+        for full in sorted(found):
+            try:
+                yield self._object(full[len(self.root) + 1 :], found[full])
+            except FileNotFoundError:
+                continue  # taken by someone else since the listing
+
+    def stat(self, key: str) -> StoredObject | None:
+        """The object as it is now, or None."""
+        with _told("look at", key):
+            self.fs.invalidate_cache()
+            try:
+                return self._object(key, self.fs.info(f"{self.root}/{key}"))
+            except FileNotFoundError:
+                return None
+
+    def open(self, key: str) -> IO[bytes]:
+        with _told("open", key):
+            return self.fs.open(f"{self.root}/{key}", "rb")  # type: ignore[no-any-return]  # fsspec is untyped
+
+    def digest(self, key: str) -> Digest:
+        """Size and sha256 of what is stored, read back in full."""
+        with _told("read", key), self.open(key) as source:
+            return _digest(source, None)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Store `content` under `key`, atomically."""
+        with self._writing(key) as target:
+            target.write(content)
+
+    def copy_in(self, local_path: str, key: str) -> None:
+        """Copy a file of this machine into the store, atomically."""
+        with open(local_path, "rb") as source, self._writing(key) as target:
+            _digest(source, target)
+
+    def copy(self, key: str, to_key: str) -> Digest:
+        """Copy an object inside the store, atomically; what is returned was computed on the way."""
+        with _told("copy", key), self.open(key) as source, self._writing(to_key) as target:
+            return _digest(source, target)
+
+    def remove(self, key: str) -> None:
+        """Delete one object; no error where it has gone already."""
+        with _told("delete", key):
+            try:
+                self.fs.rm_file(f"{self.root}/{key}")
+            except FileNotFoundError:
+                return
+
+    def remove_tree(self, prefix: str) -> None:
+        """Delete everything below `prefix`."""
+        with _told("delete", prefix):
+            if self.fs.exists(f"{self.root}/{prefix}"):
+                self.fs.rm(f"{self.root}/{prefix}", recursive=True)
+
+    def remove_unfinished(self, prefix: str) -> None:
+        """Delete what writers that died left below `prefix`; the caller knows that nobody writes there now."""
+        if self.is_local:  # on S3 an object that was not written to its end does not exist
+            for entry in self.list(prefix):
+                if _UNFINISHED.fullmatch(entry.key.rsplit("/", 1)[-1]):
+                    self.remove(entry.key)
+
+    def make_dir(self, prefix: str) -> None:
+        """Make `prefix` a place that files can be written to; nothing to do on S3."""
+        if self.is_local:
+            self.fs.makedirs(f"{self.root}/{prefix}", exist_ok=True)
+
+    def _object(self, key: str, info: dict[str, Any]) -> StoredObject:
+        size = int(info["size"])
+        if not self.is_local:
+            version = info.get("VersionId") or str(info.get("ETag", "")).strip('"')
+            return StoredObject(key, size, f"{version}-{size}", None)
+        stat = os.stat(info["name"])
+        # The change time is the kernel's: unlike mtime it cannot be carried over by `cp -p` or tar.
+        changed = datetime.fromtimestamp(stat.st_ctime, UTC)
+        return StoredObject(key, stat.st_size, f"{stat.st_ctime_ns}-{stat.st_size}", changed)
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[IO[bytes]]:
+        full = f"{self.root}/{key}"
+        with _told("write", key):
+            if not self.is_local:
+                with self.fs.open(full, "wb") as target:
+                    yield target
+                return
+            folder = os.path.dirname(full)
+            os.makedirs(folder, exist_ok=True)
+            aside = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")
+            try:
+                with open(aside, "wb") as target:
+                    yield target
+                    target.flush()
+                    os.fsync(target.fileno())
+                os.replace(aside, full)
+            finally:
+                if os.path.exists(aside):
+                    os.remove(aside)
+
+
+def is_at_rest(entry: StoredObject, tick_seconds: float) -> bool:
+    """Whether nobody wrote the object for one tick. Either side of now counts, as clocks jump back."""
+    if entry.changed_at is None:
+        return True
+    return abs(time.time() - entry.changed_at.timestamp()) >= tick_seconds
+
+
+def _digest(source: IO[bytes], target: IO[bytes] | None) -> Digest:
+    sha, size = hashlib.sha256(), 0
+    while chunk := source.read(CHUNK_BYTES):
+        sha.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return Digest(size, sha.hexdigest())
+
+
+@contextmanager
+def _told(verb: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreUnavailable(
+            f"Could not {verb} {key!r}: {error}. The work can be repeated once the store answers again."
+        ) from error

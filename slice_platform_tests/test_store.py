@@ -1,0 +1,103 @@
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from slice_platform.errors import StoreUnavailable
+from slice_platform.store import Store, StoredObject, is_at_rest
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "lake"))
+
+
+def keys(store: Store, prefix: str = "") -> list[str]:
+    return [entry.key for entry in store.list(prefix)]
+
+
+def test_what_was_written_is_listed_and_read_back(store: Store) -> None:
+    store.write("raw/a/one.csv", b"1\n")
+    assert keys(store) == ["raw/a/one.csv"]
+    with store.open("raw/a/one.csv") as source:
+        assert source.read() == b"1\n"
+    assert store.digest("raw/a/one.csv").size_bytes == 2
+
+
+def test_a_listing_goes_to_any_depth_in_order_and_not_to_siblings(store: Store) -> None:
+    for key in ("landing/a/2", "landing/a/1/deep", "landing/ab/3"):
+        store.write(key, b"")
+    assert keys(store, "landing/a") == ["landing/a/1/deep", "landing/a/2"]
+    assert keys(store, "landing/none") == []
+
+
+def test_a_rewrite_of_the_same_size_is_another_version(store: Store) -> None:
+    store.write("k", b"aaa")
+    before = store.stat("k")
+    time.sleep(0.02)
+    store.write("k", b"bbb")
+    after = store.stat("k")
+    assert before
+    assert after
+    assert before.version != after.version
+
+
+def test_what_is_not_there_has_no_state_and_no_error_on_removal(store: Store) -> None:
+    assert store.stat("none") is None
+    store.remove("none")
+    store.remove_tree("none")
+    with pytest.raises(FileNotFoundError):
+        store.open("none")
+
+
+def test_a_write_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
+    store.write("k", b"old")
+    with pytest.raises(TypeError), store._writing("k") as target:
+        target.writelines([b"half of the new", "no bytes"])  # type: ignore[list-item]
+    assert [path.name for path in (tmp_path / "lake").iterdir()] == ["k"]
+    assert (tmp_path / "lake" / "k").read_bytes() == b"old"
+
+
+def test_a_copy_is_whole_and_tells_what_it_saw(store: Store) -> None:
+    store.write("landing/k", b"x" * 9_000_000)
+    written = store.copy("landing/k", "raw/k")
+    assert written == store.digest("raw/k") == store.digest("landing/k")
+
+
+def test_a_file_of_this_machine_is_copied_in(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "here.csv").write_bytes(b"1,2\n")
+    store.copy_in(str(tmp_path / "here.csv"), "landing/a/here.csv")
+    assert keys(store, "landing") == ["landing/a/here.csv"]
+    assert (tmp_path / "here.csv").exists()
+
+
+def test_storage_that_refuses_is_told_with_verb_and_key(store: Store) -> None:
+    store.write("a", b"a file where a folder is needed")
+    with pytest.raises(StoreUnavailable, match="Could not write 'a/b'"):
+        store.write("a/b", b"")
+
+
+def test_a_tree_is_removed_and_its_neighbour_stays(store: Store) -> None:
+    for key in ("q/1/reason.json", "q/1/raw", "q/12/raw"):
+        store.write(key, b"")
+    store.remove_tree("q/1")
+    assert keys(store) == ["q/12/raw"]
+
+
+def test_remains_of_dead_writers_go_and_hidden_files_of_others_stay(store: Store) -> None:
+    store.write("raw/a/.0123456789abcdef0123456789abcdef.tmp", b"half")
+    store.write("raw/a/.keep.tmp", b"")
+    store.remove_unfinished("raw/a")
+    assert keys(store) == ["raw/a/.keep.tmp"]
+
+
+@pytest.mark.parametrize(("ago_seconds", "expected"), [(0, False), (4, False), (6, True), (-4, False), (-6, True)])
+def test_a_file_is_at_rest_one_tick_after_its_change(ago_seconds: int, *, expected: bool) -> None:
+    """A change in the future counts too: the clock of the machine may have been set back."""
+    changed_at = datetime.now(UTC) - timedelta(seconds=ago_seconds)
+    assert is_at_rest(StoredObject("k", 1, "v", changed_at), 5.0) is expected
+
+
+def test_an_object_of_s3_appears_whole_and_needs_no_rest() -> None:
+    assert is_at_rest(StoredObject("k", 1, "v", None), 5.0)
