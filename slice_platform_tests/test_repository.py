@@ -2,9 +2,12 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
@@ -41,6 +44,21 @@ def test_lock_files_name_no_package_index(lock: Path) -> None:
     assert "://" not in text
     assert "--hash=sha256:" in text
     assert not re.search(r"^--(?:extra-)?index-url|^--find-links", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [("dev.lock", ("local", "demo", "dev")), ("aws.lock", ("aws",)), ("spark.lock", ("spark",))],
+)
+def test_lock_files_keep_up_with_what_is_required(lock: str, extras: tuple[str, ...]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    found = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", (ROOT / "requirements" / lock).read_text(), re.MULTILINE)
+    locked = {canonicalize_name(name): version for name, version in found}
+    for requirement in map(Requirement, wanted):
+        version = locked.get(canonicalize_name(requirement.name))
+        assert version, f"{lock} lacks {requirement}: run make lock"
+        assert version in requirement.specifier, f"{lock} has {version} of {requirement}: run make lock"
 
 
 def test_extras_are_locked_to_the_versions_of_development() -> None:

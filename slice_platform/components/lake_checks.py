@@ -1,16 +1,19 @@
 """The audit of the lake as Dagster asset checks, one evaluation per partition."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dagster as dg
 
 from slice_platform.components.lake_partitions import partitions_def
-from slice_platform.lake.audit import ROWS_ACCOUNTED, AuditedFile, check_names
+from slice_platform.lake.audit import REJECTS, ROWS_ACCOUNTED, AuditedFile, check_names
 from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.lake import Lake
 from slice_platform.lake.publish import PartitionChange, Published
+from slice_platform.records import FileStatus
 
 MOST_MESSAGES = 20
+NOTHING_SET_ASIDE = "nothing_set_aside"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,12 @@ class Outcome:
     passed: bool
     severity: dg.AssetCheckSeverity
     message: str
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> dict[str, dg.MetadataValue]:
+        figures: dict[str, dg.MetadataValue] = {k: dg.MetadataValue.int(v) for k, v in self.figures.items()}
+        return {"details": dg.MetadataValue.md(self.message), **figures}
 
 
 def check_specs(dataset: Dataset) -> list[dg.AssetCheckSpec]:
@@ -46,7 +55,7 @@ def evaluations(dataset: Dataset, done: Published) -> Iterator[dg.AssetCheckEval
             passed=outcome.passed,
             severity=outcome.severity,
             description=outcome.message[:500],
-            metadata={"details": dg.MetadataValue.md(outcome.message)},
+            metadata=outcome.metadata,
             partition=outcome.partition,
         )
 
@@ -68,12 +77,37 @@ def results(dataset: Dataset, done: Published) -> list[dg.AssetCheckResult]:
     ]
 
 
+def set_aside(lake: Lake, dataset: Dataset) -> dg.AssetCheckEvaluation:
+    """What of the dataset is in quarantine as a whole, as the ledger knows it now."""
+    files = lake.ledger.list_files(dataset.name, statuses=[FileStatus.QUARANTINED])
+    records = [dg.TableRecord({"id": f.id, "file": f.source_key, "reason": f.error or ""}) for f in files[-100:]]
+    found: dict[str, dg.MetadataValue] = {"files": dg.MetadataValue.int(len(files))}
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(["raw", dataset.name]),
+        check_name=NOTHING_SET_ASIDE,
+        passed=not files,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**found, "quarantine": dg.MetadataValue.table(records)} if files else found,
+    )
+
+
 def _outcomes(dataset: Dataset, done: Published) -> Iterator[Outcome]:
     audited = {one.staged.file.id: one for one in done.files}
     for change in done.partitions:
         files = [audited[file_id] for file_id in change.rows_by_file if file_id in audited]
         for name, _, description in check_names(dataset):
             yield _outcome(dataset, name, description, change, files)
+    placed = {file_id for change in done.partitions for file_id in change.rows_by_file}
+    for one in done.files:
+        if one.staged.file.id not in placed:  # nobody knows which partitions its rows are for
+            yield from _unplaced(one)
+
+
+def _unplaced(one: AuditedFile) -> Iterator[Outcome]:
+    for verdict in one.verdicts:
+        if not verdict.passed:
+            severity = dg.AssetCheckSeverity.ERROR if verdict.is_blocking else dg.AssetCheckSeverity.WARN
+            yield Outcome(verdict.check, None, False, severity, f"{one.staged.file.name}: {verdict.message}")
 
 
 def _outcome(
@@ -88,13 +122,17 @@ def _outcome(
     severity = dg.AssetCheckSeverity.WARN
     if any(verdict.is_blocking for _, verdict in failed):
         severity = dg.AssetCheckSeverity.ERROR
-    lines = [f"{file}: {verdict.message}" for file, verdict in failed[:MOST_MESSAGES]]
+    message = "\n".join(f"{file}: {verdict.message}" for file, verdict in failed[:MOST_MESSAGES]) or description
+    partition = change.key if dataset.partition else None
+    return Outcome(name, partition, not failed, severity, message, _figures(name, change, files))
+
+
+def _figures(name: str, change: PartitionChange, files: list[AuditedFile]) -> dict[str, int]:
     if name == ROWS_ACCOUNTED:
-        lines.append(
-            f"{change.rows_read} good rows = {change.rows_published} published + {change.rows_duplicate} duplicates"
-        )
-    message = "\n".join(lines) or description
-    return Outcome(name, change.key if dataset.partition else None, not failed, severity, message)
+        return {"good": change.rows_read, "published": change.rows_published, "duplicate": change.rows_duplicate}
+    if name == REJECTS:
+        return {"rejected": sum(one.staged.rows_rejected for one in files), "files": len(files)}
+    return {}
 
 
 def _worst(outcomes: list[Outcome]) -> dg.AssetCheckSeverity:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import BaseModel
 
-from slice_platform.components.lake_checks import check_specs, evaluations, results
+from slice_platform.components.lake_checks import NOTHING_SET_ASIDE, check_specs, evaluations, results, set_aside
 from slice_platform.components.lake_metadata import arrival_metadata, asset_metadata, partition_metadata
 from slice_platform.components.lake_partitions import ARRIVAL_DAYS, partitions_def
 from slice_platform.components.runtime import report, run_lake, told_to_dagster
@@ -40,7 +40,7 @@ class LakeDataset(dg.Component):
         raw, curated = raw_asset(self.dataset), curated_asset(self.dataset)
         return dg.Definitions(
             assets=[raw, curated],
-            asset_checks=[pristine_check(self.dataset)],
+            asset_checks=raw_checks(self.dataset),
             jobs=[ingest_job(self.dataset)],
         )
 
@@ -96,8 +96,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return curated
 
 
-def pristine_check(dataset: Dataset) -> dg.AssetChecksDefinition:
-    """Run from the UI or a schedule: reads every raw file again."""
+def raw_checks(dataset: Dataset) -> list[dg.AssetChecksDefinition]:
+    """Two checks of what arrived; both compare with the ledger and can be run from the UI at any time."""
     key = dg.AssetKey(["raw", dataset.name])
 
     @dg.asset_check(asset=key, name="pristine", description="Every raw file has the sha256 it was received with.")
@@ -106,7 +106,13 @@ def pristine_check(dataset: Dataset) -> dg.AssetChecksDefinition:
             altered = altered_files(lake, dataset.name)
         return dg.AssetCheckResult(passed=not altered, metadata={"altered": "\n".join(altered)})
 
-    return pristine
+    @dg.asset_check(asset=key, name=NOTHING_SET_ASIDE, description="No file is in quarantine as a whole.")
+    def nothing_set_aside() -> dg.AssetCheckResult:
+        with run_lake() as lake, told_to_dagster():
+            found = set_aside(lake, dataset)
+        return dg.AssetCheckResult(passed=found.passed, severity=found.severity, metadata=found.metadata)
+
+    return [pristine, nothing_set_aside]
 
 
 def ingest_job(dataset: Dataset) -> dg.JobDefinition:
@@ -142,6 +148,7 @@ def ingest_job(dataset: Dataset) -> dg.JobDefinition:
                 for evaluation in evaluations(dataset, done):
                     context.log_event(evaluation)
                 context.log.info(summary(dataset, done))
+            context.log_event(set_aside(lake, dataset))
 
     @dg.job(
         name=f"{INGEST_PREFIX}{dataset.name}",

@@ -17,5 +17,10 @@ def partitions_def(dataset: Dataset) -> dg.TimeWindowPartitionsDefinition | None
     if by is None:
         return None
     return dg.TimeWindowPartitionsDefinition(
-        start=by.start_key, fmt=FORMATS[by.grain], cron_schedule=_CRONS[by.grain], timezone="UTC", end_offset=1
+        start=by.key_of(by.start),
+        end=by.key_of(by.end) if by.end else None,
+        fmt=FORMATS[by.grain],
+        cron_schedule=_CRONS[by.grain],
+        timezone="UTC",
+        end_offset=0 if by.end else 1,
     )

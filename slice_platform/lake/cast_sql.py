@@ -4,6 +4,7 @@ Engines disagree on what casts (`'2026'` as a timestamp, `'1.5'` as an integer, 
 cast only where a pattern of ours accepts it; what the pattern refuses is a reject, in every engine alike.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -12,9 +13,17 @@ from slice_platform.lake.types import Field, LogicalType, duckdb_type, literal, 
 
 _INTEGER = "[+-]?[0-9]{1,19}"
 _DOUBLE = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
-_DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"  # 0001 to 9999: Python and most engines know no other
+_DATE = f"{_YEAR}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-_ZONE = "(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)"
+_ZONE = "(Z|z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+# What each strptime directive may stand for; try_strptime itself takes 'infinity' for the year 1900.
+_DIRECTIVES = {
+    "%Y": _YEAR, "%m": "[0-9]{2}", "%d": "[0-9]{2}", "%H": "[0-9]{2}", "%I": "[0-9]{2}", "%M": "[0-9]{2}",
+    "%S": "[0-9]{2}", "%-d": "[0-9]{1,2}", "%-m": "[0-9]{1,2}", "%-H": "[0-9]{1,2}", "%B": "[A-Za-z]+",
+    "%b": "[A-Za-z]+", "%p": "[AaPp][Mm]", "%f": "[0-9]{1,6}", "%g": "[0-9]{1,3}", "%z": _ZONE, "%%": "%",
+}  # fmt: skip
+_FIRST, _LAST = "timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"
 _TRUE, _FALSE = "('true', 't', 'yes', 'y', '1')", "('false', 'f', 'no', 'n', '0')"
 
 
@@ -47,6 +56,8 @@ def broken_rules(column: Column, value: str) -> list[tuple[str, str]]:
     """Conditions on a typed value that make its row a reject, each with its reason (both SQL)."""
     rules, target = column.rules, duckdb_type(column.type)
     found = []
+    if column.type.has_zone:  # an offset may carry a value beyond what its own year says
+        found.append((f"{value} not between {_FIRST} and {_LAST}", _says(value, "is not in the years 1 to 9999 of UTC")))
     for bound, operator, words in (
         (rules.minimum, "<", "is below the minimum"),
         (rules.maximum, ">", "is above the maximum"),
@@ -190,7 +201,9 @@ def _decimal(scale: int) -> str:
 def _temporal(logical: LogicalType, text: str) -> str:
     target = duckdb_type(logical)
     if logical.format is not None:
-        parsed = f"try_strptime({text}, {literal(logical.format)})"
+        pattern, spelled = literal(_format_pattern(logical.format)), literal(logical.format)
+        offset = f"regexp_replace({text}, '[Zz]$', '+00')" if logical.format.endswith("%z") else text  # %z knows no Z
+        parsed = f"case when regexp_full_match({text}, {pattern}) then try_strptime({offset}, {spelled}) end"
         zoned = logical.has_zone and "%z" not in logical.format
         return f"({parsed} at time zone {literal(logical.default_zone)})" if zoned else f"cast({parsed} as {target})"
     if logical.kind == "date":
@@ -207,6 +220,12 @@ def _temporal(logical: LogicalType, text: str) -> str:
         f"case when regexp_full_match({text}, '{local}{_ZONE}') then try_cast({text} as {target}) "
         f"when regexp_full_match({text}, '{local}') then {unzoned} end"
     )
+
+
+def _format_pattern(spelled: str) -> str:
+    """The regular expression of what a strptime spelling describes."""
+    parts = re.findall("%-?[A-Za-z%]|.", spelled, re.DOTALL)
+    return "".join(_DIRECTIVES[part] if part.startswith("%") else re.escape(part) for part in parts)
 
 
 def _guarded(text: str, pattern: str, target: str) -> str:

@@ -58,9 +58,11 @@ class PartitionSpec(_Model):
         description="Regular expression with the groups year, month, day, hour: the column comes from the path.",
     )
 
-    @field_validator("start", mode="before")
+    @field_validator("start", "end", mode="before")
     @classmethod
-    def _start_in_utc(cls, value: Any) -> datetime:
+    def _in_utc(cls, value: Any) -> datetime | None:
+        if value is None:
+            return None
         read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
@@ -121,7 +123,7 @@ class Dataset:
             return None
         column = self.contract.column(spec.column)
         assert column is not None  # checked by `dataset_of`
-        return PartitionBy(spec.column, spec.grain, spec.start, column.type)
+        return PartitionBy(spec.column, spec.grain, spec.start, spec.end, column.type)
 
     def file_spec(self, path: str) -> FileSpec | None:
         """How to read the file at `path` below the dataset's landing folder, or None if nothing matches."""
@@ -222,6 +224,8 @@ def _check_partition(source: YamlFile, dataset: Dataset) -> None:
     if column is None or not column.type.is_temporal:
         found = f"is {column.type}" if column else "is not in contract.yaml"
         raise source.error(place, f"expected a date or timestamp column, but {spec.column!r} {found}")
+    if spec.end is not None and spec.end <= spec.start:
+        raise source.error(("attributes", "partition", "end"), f"expected a moment after start, {spec.start:%Y-%m-%d}")
     if spec.grain == "hour" and column.type.kind == "date":
         raise source.error(("attributes", "partition", "grain"), f"{spec.column!r} is a date and has no hours")
     needed = _PATH_PARTS[: {"year": 1, "month": 2, "day": 3, "hour": 4}.get(spec.grain, 1)]

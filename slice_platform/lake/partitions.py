@@ -19,6 +19,7 @@ class PartitionBy:
     column: str
     grain: Grain
     start: datetime
+    end: datetime | None
     type: LogicalType
 
     @property
@@ -26,9 +27,8 @@ class PartitionBy:
         """The partition key of a row, in SQL."""
         return f"strftime({quoted(self.column)}, '{FORMATS[self.grain]}')"
 
-    @property
-    def start_key(self) -> str:
-        return self.start.strftime(FORMATS[self.grain])
+    def key_of(self, moment: datetime) -> str:
+        return moment.strftime(FORMATS[self.grain])
 
     def key_of_ordinal(self, ordinal: int) -> str:
         """The key of an Iceberg partition value: hours, days, months or years since 1970."""
@@ -41,7 +41,7 @@ class PartitionBy:
                 moment = datetime(1970 + ordinal // 12, ordinal % 12 + 1, 1, tzinfo=UTC)
             case _:
                 moment = datetime(1970 + ordinal, 1, 1, tzinfo=UTC)
-        return moment.strftime(FORMATS[self.grain])
+        return self.key_of(moment)
 
 
 def key_of_iceberg_value(partition: PartitionBy | None, value: int | date | None) -> str:

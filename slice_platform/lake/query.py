@@ -6,6 +6,8 @@ file but those of the tables the query names, and its configuration is locked.
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -19,7 +21,7 @@ from slice_platform.lake.lake import CURATED, RAW, Lake
 from slice_platform.lake.pruning import row_filters, table_name
 from slice_platform.lake.raw_view import raw_columns, raw_view
 from slice_platform.lake.scan_cost import ScanCost
-from slice_platform.lake.sql_tree import Node, read_statement
+from slice_platform.lake.sql_tree import ALLOWED, Node, read_statement
 from slice_platform.lake.table import load_table
 from slice_platform.lake.types import literal, quoted
 from slice_platform.lake.views import View, curated_columns, curated_view, no_rows
@@ -50,9 +52,10 @@ def query(lake: Lake, sql: str) -> QueryResult:
     with engine(lake) as connection:
         tree = read_statement(connection, sql)
         views = _views(lake, connection, tree)
-        _offer(lake, connection, views)
-        _lock(connection, [path for view in views.values() for path in view.paths])
-        table = _fetch(lake, connection, sql)
+        with _told(lake):
+            _offer(lake, connection, views)
+            _lock(connection, [path for view in views.values() for path in view.paths])
+            table = connection.sql(sql).to_arrow_table()  # run by execute(), the profile would count no bytes
         return QueryResult(table, _cost(connection, list(views.values())))
 
 
@@ -101,9 +104,10 @@ def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
         run(connection, statement)
 
 
-def _fetch(lake: Lake, connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+@contextmanager
+def _told(lake: Lake) -> Iterator[None]:
     try:
-        return connection.sql(sql).to_arrow_table()  # run by execute(), the profile would count no bytes
+        yield
     except duckdb.OutOfMemoryException as error:
         limit = lake.settings.duckdb_memory_limit
         raise TransientError(
@@ -121,11 +125,15 @@ def _fetch(lake: Lake, connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Ta
 def _explained(lake: Lake, error: duckdb.Error) -> str:
     unknown = _UNKNOWN_TABLE.search(str(error))
     if unknown is None:
-        return f"The query cannot be answered. {error}"
+        return f"The query cannot be answered. {error}" + (f" {ALLOWED}" if _is_about_access(error) else "")
     tables = [f"{tier}.{name}" for tier in (CURATED, RAW) for name in sorted(lake.datasets)]
     near = get_close_matches(unknown[1].strip('"'), lake.datasets, n=1, cutoff=0.5)
     hint = f"; did you mean {CURATED}.{near[0]}?" if near else "."
     return f"The query names an unknown table {unknown[1]!r}{hint} Tables: {', '.join(tables) or 'none'}."
+
+
+def _is_about_access(error: duckdb.Error) -> bool:
+    return isinstance(error, duckdb.PermissionException) or "has been locked" in str(error)
 
 
 def _cost(connection: duckdb.DuckDBPyConnection, views: list[View]) -> ScanCost:

@@ -3,20 +3,22 @@
 Files that look alike are read together, so that a thousand files are a handful of scans.
 """
 
+import csv
+import io
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 import duckdb
 
-from slice_platform.lake.cast_sql import json_shape
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
 from slice_platform.lake.lake import LANDING, Lake
 from slice_platform.lake.landing import path_below_dataset
-from slice_platform.lake.sources import MAX_LINE_BYTES, FileProblem, SourceFile, _header
+from slice_platform.lake.sources import _PYTHON_ENCODING, MAX_LINE_BYTES, SourceFile, _plain
 from slice_platform.lake.types import literal, quoted
 from slice_platform.lake.views import View, listed, no_rows
 from slice_platform.records import FileRow, FileStatus
@@ -79,13 +81,22 @@ def _columns_of(lake: Lake, connection: duckdb.DuckDBPyConnection, file: _RawFil
             case "csv":
                 assert file.row.raw_key is not None
                 with lake.store.open(file.row.raw_key) as stream:
-                    return tuple((name, "VARCHAR") for name in _header(file.source, stream))
+                    return tuple((name, "VARCHAR") for name in _header(file.source, stream)) or None
             case "parquet":
                 parquet = f"read_parquet({listed([file.source.path])}, hive_partitioning = false)"
                 described = run(connection.cursor(), f"describe select * from {parquet}")
                 return tuple((str(row[0]), str(row[1])) for row in described)
-    except (FileProblem, FileNotFoundError, duckdb.Error):
+    except (OSError, EOFError, csv.Error, UnicodeError, duckdb.Error):
         return None
+
+
+def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:
+    with _plain(source, stream) as plain:
+        # Bytes that are no text may stand further on; they are no reason to give the file up.
+        text = io.TextIOWrapper(plain, _PYTHON_ENCODING[source.spec.encoding], errors="replace", newline="")
+        header = next(csv.reader(text, delimiter=source.spec.delimiter, quotechar=source.spec.quote), [])
+        text.detach()
+        return header
 
 
 def _select(dataset: Dataset, group: list[SourceFile], columns: _Columns) -> str:
@@ -111,13 +122,13 @@ def _select(dataset: Dataset, group: list[SourceFile], columns: _Columns) -> str
 def _jsonl(dataset: Dataset, group: list[SourceFile], _columns: _Columns) -> tuple[dict[str, str], str]:
     """SQL of each column's text, and of the relation it is taken from."""
     wanted = [column for column in dataset.contract.columns if not dataset.is_from_path(column)]
-    shape = json_shape([(column.name, column.type) for column in wanted])
+    shape = json.dumps({c.name: "JSON" if c.type.is_nested else "VARCHAR" for c in wanted}, ensure_ascii=False)
     lines = (
         f"read_csv({listed(file.path for file in group)}, columns = {{'line': 'VARCHAR'}}, header = false, "
         f"auto_detect = false, delim = '\x01', quote = '', escape = '', strict_mode = false, {_reading(group[0])})"
     )
     objects = f"select {_PATH}, try_cast(line as json) as j from {lines}"
-    relation = f"(select {_PATH}, from_json(j, {shape}) as r from ({objects}) where json_type(j) = 'OBJECT')"
+    relation = f"(select {_PATH}, from_json(j, {literal(shape)}) as r from ({objects}) where json_type(j) = 'OBJECT')"
     return {column.name: f"r.{quoted(column.name)}::varchar" for column in wanted}, relation
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import duckdb
 
@@ -169,13 +170,24 @@ def _reasons(dataset: Dataset, source: SourceFile) -> list[tuple[str, str, str]]
         if column.required or (dataset.partition and dataset.partition.column == column.name):
             found.append((f"_broken is null and {text} is null", says, "'required, but empty'"))
         found += [(condition, says, reason) for condition, reason in broken_rules(column, name)]
-    if dataset.partition:
-        name, first = quoted(dataset.partition.column), dataset.partition.start.isoformat()
-        early = f"{name} < cast({literal(first)} as timestamptz)"
-        if dataset.partition.type.kind == "date" or not dataset.partition.type.has_zone:
-            early = f"{name} < cast({literal(first[:19])} as timestamp)"
-        found.append((early, literal(dataset.partition.column), literal(f"lies before partition.start {first}")))
-    return found
+    return found + _outside_of_partitions(dataset)
+
+
+def _outside_of_partitions(dataset: Dataset) -> list[tuple[str, str, str]]:
+    if dataset.partition is None:
+        return []
+    column, kind = dataset.partition.column, dataset.partition.type
+
+    def limit(moment: datetime) -> str:
+        zoned = kind.kind == "timestamp" and kind.has_zone
+        return f"cast({literal(moment.isoformat() if zoned else f'{moment:%Y-%m-%d %H:%M:%S}')} as {'timestamptz' if zoned else 'timestamp'})"
+
+    start, end = dataset.partition.start, dataset.partition.end
+    early = (f"{quoted(column)} < {limit(start)}", literal(column), literal(f"lies before partition.start {start:%Y-%m-%d %H:%M}"))
+    if end is None:
+        return [early]
+    late = f"{quoted(column)} >= {limit(end)}"
+    return [early, (late, literal(column), literal(f"lies after partition.end {end:%Y-%m-%d %H:%M}"))]
 
 
 def _with_counts(connection: duckdb.DuckDBPyConnection, read: list[StagedFile]) -> list[StagedFile]:

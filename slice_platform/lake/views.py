@@ -31,7 +31,9 @@ def curated_view(dataset: Dataset, table: Table, row_filter: BooleanExpression) 
         return View(no_rows(columns), files_total=_count_files(table))
     paths = tuple(file.path for file in files)
     relation = f"read_parquet({listed(paths)}, hive_partitioning = false)"
-    if len(table.metadata.schemas) > 1 or [name for name, _ in columns] != list(table.schema().column_names):
+    if len(table.metadata.schemas) > 1 or [name for name, _ in columns] != [
+        field.name for field in table.schema().fields
+    ]:
         # Files from before a column was added lack it.
         by_name = f"read_parquet({listed(paths)}, hive_partitioning = false, union_by_name = true)"
         relation = f"({no_rows(columns)} union all by name select * from {by_name})"

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyiceberg.expressions import AlwaysTrue
 
+from slice_platform.errors import QueryRefused
 from slice_platform.lake.engine import engine, run
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
@@ -125,8 +126,7 @@ def test_a_name_that_with_gives_does_not_leave_files_of_the_table_out(lake: Lake
         "from curated.visits tablesample reservoir(72 rows) where day = '2013-01-03'",
         "from curated.visits where day = '2013-01-03' using sample 72 rows",
         "from curated.visits a positional join curated.visits b where a.day = '2013-01-03' and b.n > 5",
-        "select * from (values (timestamp '2013-01-04')) t(moment) asof join curated.visits b on t.moment > b.moment "
-        "where b.day = '2013-01-01'",
+        "from range(99) r asof join curated.visits b on r.range > b.n where b.day = '2013-01-01'",
         "from curated.visits pivot (count(*) for n in (1, 2)) where day = '2013-01-03'",
         "from (select * from curated.visits limit 72) where day = '2013-01-03'",
         "from curated.visits, (select date '2013-01-03' as day) t where t.day = '2013-01-03'",
@@ -158,20 +158,28 @@ def test_pruning_changes_no_answer(lake: Lake, sql: str) -> None:
     assert answer.equals(rows_without_pruning(lake, f"select * from ({sql}) order by all"))
 
 
-_LITERALS = st.sampled_from(
-    [
-        "'2013-01-02'", "date '2013-01-03'", "timestamp '2013-01-03 00:00:00'", "timestamp '2013-01-02 08:00:00.000004'",
-        "timestamptz '2013-01-04 01:00:00+01'", "'2013-01-04T00:00:00Z'", "'2013-01-05 10:00'", "102", "-1", "25.5",
-        "25.25", "1e2", "2.03", "'v1-01'", "'v'", "'101'", "null", "99999999999999999999", "0.001",
-    ]
-)  # fmt: skip
-_COLUMNS = st.sampled_from(["id", "day", "moment", "seen", "n", "amount", "ratio", "_file_id", "visits.day", "page.n"])
+_DAYS = ("'2013-01-02'", "date '2013-01-03'", "timestamp '2013-01-04 00:00:00'", "timestamptz '2013-01-04 01:00:00+01'")
+_MOMENTS = (*_DAYS, "timestamp '2013-01-02 08:00:00.000004'", "'2013-01-05 10:00'", "'2013-01-04T00:00:00+02'", "null")
+_NUMBERS = ("102", "-1", "25.5", "25.25", "1e2", "2.03", "99999999999999999999", "0.001", "'101'", "null")
+_TEXTS = ("'v1-01'", "'v'", "''", "'v3-07'", "null")
+_FITTING = {
+    **dict.fromkeys(("day", "visits.day", "moment", "seen"), _MOMENTS),
+    **dict.fromkeys(("n", "amount", "ratio", "_file_id", "page.n"), _NUMBERS),
+    "id": _TEXTS,
+}
 _OPERATORS = st.sampled_from(["=", "<", "<=", ">", ">=", "<>", "is distinct from"])
-_COMPARISONS = st.one_of(
-    st.tuples(_COLUMNS, _OPERATORS, _LITERALS).map(" ".join),
-    st.tuples(_LITERALS, _OPERATORS, _COLUMNS).map(" ".join),
-    st.tuples(_COLUMNS, _LITERALS, _LITERALS).map(lambda t: f"{t[0]} between {t[1]} and {t[2]}"),
-    st.tuples(_COLUMNS, _LITERALS, _LITERALS).map(lambda t: f"{t[0]} in ({t[1]}, {t[2]})"),
+_COMPARED = st.sampled_from(sorted(_FITTING)).flatmap(
+    lambda column: st.tuples(st.just(column), _OPERATORS, *[st.sampled_from(_FITTING[column])] * 2)
+)
+_COMPARISONS = _COMPARED.flatmap(
+    lambda t: st.sampled_from(
+        [
+            f"{t[0]} {t[1]} {t[2]}",
+            f"{t[2]} {t[1]} {t[0]}",
+            f"{t[0]} between {t[2]} and {t[3]}",
+            f"{t[0]} in ({t[2]}, {t[3]})",
+        ]
+    )
 )
 _CONDITIONS = st.recursive(
     _COMPARISONS,
@@ -184,14 +192,15 @@ _CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
-@given(data=st.data())
-def test_pruning_agrees_with_reading_everything(lake: Lake, data: st.DataObject) -> None:
+@settings(max_examples=60, deadline=None)
+@given(condition=_CONDITIONS)
+def test_pruning_agrees_with_reading_everything(lake: Lake, condition: str) -> None:
     """Conditions at random: both ways give the same rows, or both refuse the types."""
-    condition = data.draw(_CONDITIONS)
     sql = f"select id from curated.visits where {condition} order by id"
     try:
         expected = rows_without_pruning(lake, sql)
     except duckdb.Error:
-        assume(False)  # the types cannot be compared
+        with pytest.raises(QueryRefused):
+            query(lake, sql)
+        return
     assert query(lake, sql).table.equals(expected)
