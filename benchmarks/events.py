@@ -71,7 +71,7 @@ def _generate(folder: Path, rows: int) -> Events:
         cursor = connection.cursor()
         plain = 0
         # No name and no time in the header: the same rows are the same bytes.
-        with open(path, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+        with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
             if file_format == "csv":
                 plain += packed.write(f"{_COLUMNS}\n".encode())
             cursor.execute(f"select {_LINE[file_format]} from row where file = {number} order by i")
@@ -113,7 +113,8 @@ def _rows_sql(rows: int) -> str:
             case when i % 100 = 37 then [{kinds}][1 + i // 100 % {len(BAD_KINDS)}] else 'good' end as kind
           from range({rows}) numbers(i)),
         drawn as (
-          select *, (md5_number_lower('event ' || e) >> 1)::bigint as a, (md5_number_upper('event ' || e) >> 1)::bigint as b,
+          select *, (md5_number_lower('event ' || e) >> 1)::bigint as a,
+            (md5_number_upper('event ' || e) >> 1)::bigint as b,
             case when is_again and i // 20 % 2 = 0 then 1 + i % 600 else 0 end as seconds_later
           from numbered)
         select i, file, e, kind,

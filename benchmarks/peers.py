@@ -58,7 +58,11 @@ def _duckdb(file_format: FileFormat, paths: list[str], target: Path) -> int:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     # Step by step: as one statement, ranking and sorting rows with text in them takes longer.
-    _do(connection, f"create table event as {_duckdb_rows(file_format, paths)} where event_id is not null and event_time is not null")
+    _do(
+        connection,
+        f"create table event as {_duckdb_rows(file_format, paths)} "
+        "where event_id is not null and event_time is not null",
+    )
     _do(
         connection,
         "create table latest as select * from event "
@@ -73,7 +77,8 @@ def _duckdb(file_format: FileFormat, paths: list[str], target: Path) -> int:
 
 def _duckdb_rows(file_format: FileFormat, paths: list[str]) -> str:
     if file_format == "jsonl":
-        return f"select * from read_json({paths}, format = 'newline_delimited', columns = {_DUCKDB_TYPES}, ignore_errors = true)"
+        options = f"format = 'newline_delimited', columns = {_DUCKDB_TYPES}, ignore_errors = true"
+        return f"select * from read_json({paths}, {options})"
     texts = {**_DUCKDB_TYPES, "payload": "VARCHAR"}
     shape = (
         '{"screen":"VARCHAR","app_version":"VARCHAR","network":{"kind":"VARCHAR","rtt_ms":"BIGINT"},"tags":["VARCHAR"]}'
@@ -94,10 +99,20 @@ def _polars(file_format: FileFormat, paths: list[str], target: Path) -> int:
 
     text = pl.String()
     leaves = pl.Struct(
-        {"screen": text, "app_version": text, "network": pl.Struct({"kind": text, "rtt_ms": text}), "tags": pl.List(text)}
+        {
+            "screen": text,
+            "app_version": text,
+            "network": pl.Struct({"kind": text, "rtt_ms": text}),
+            "tags": pl.List(text),
+        }
     )
     typed = pl.Struct(
-        {"screen": text, "app_version": text, "network": pl.Struct({"kind": text, "rtt_ms": pl.Int64}), "tags": pl.List(text)}
+        {
+            "screen": text,
+            "app_version": text,
+            "network": pl.Struct({"kind": text, "rtt_ms": pl.Int64}),
+            "tags": pl.List(text),
+        }
     )
     # JSON is read as text first: polars gives up on a file with one value of another type, or one line cut short.
     if file_format == "jsonl":

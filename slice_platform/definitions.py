@@ -16,6 +16,8 @@ def defs() -> dg.Definitions:
     Steps run in the process of their run: a process per step costs seconds on every one of them.
     """
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    ingest_jobs = [job for job in loaded.jobs or [] if isinstance(job, dg.JobDefinition) and job.name.startswith(INGEST_PREFIX)]
+    ingest_jobs = [
+        job for job in loaded.jobs or [] if isinstance(job, dg.JobDefinition) and job.name.startswith(INGEST_PREFIX)
+    ]
     sensor = landing_sensor(ingest_jobs, tick_seconds=load_settings().landing_tick_seconds)
     return dg.Definitions.merge(loaded, dg.Definitions(sensors=[sensor], executor=dg.in_process_executor))

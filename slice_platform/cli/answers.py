@@ -62,7 +62,9 @@ def _write(answer: pa.Table, style: str, target: IO[bytes]) -> None:
 def _flat(answer: pa.Table) -> pa.Table:
     """CSV has no nested values: they become their text."""
     columns = [
-        pa.array([None if v is None else str(v) for v in column.to_pylist()]) if pa.types.is_nested(column.type) else column
+        pa.array([None if v is None else str(v) for v in column.to_pylist()])
+        if pa.types.is_nested(column.type)
+        else column
         for column in answer.columns
     ]
     return pa.table(columns, names=answer.column_names)

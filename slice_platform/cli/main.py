@@ -141,3 +141,7 @@ def demo() -> None:
     from slice_platform.cli.tables import terminal
 
     run_demo(terminal())
+
+
+if __name__ == "__main__":
+    main()

@@ -81,8 +81,8 @@ def read_rejects(lake: Lake, row: FileRow) -> Iterator[dict[str, str]]:
     """The lines of a file's rejects.csv; none where it has none."""
     key = f"{folder_of(row)}/rejects.csv"
     if row.rows_rejected and lake.store.stat(key) is not None:
-        with lake.store.open(key) as stored:
-            yield from csv.DictReader(io.TextIOWrapper(stored, "utf-8", newline=""))
+        with lake.store.open(key) as stored, io.TextIOWrapper(stored, "utf-8", newline="") as text:
+            yield from csv.DictReader(text)
 
 
 def _counts(row: FileRow) -> tuple[int, int, int, int]:

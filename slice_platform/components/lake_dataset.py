@@ -167,9 +167,7 @@ def arrivals(dataset: Dataset, received: Received) -> Iterator[dg.AssetMateriali
     for file in received.accepted:
         days[f"{file.received_at:%Y-%m-%d}"].append(file)
     for day, files in sorted(days.items()):
-        yield dg.AssetMaterialization(
-            asset_key=["raw", dataset.name], partition=day, metadata=arrival_metadata(files)
-        )
+        yield dg.AssetMaterialization(asset_key=["raw", dataset.name], partition=day, metadata=arrival_metadata(files))
 
 
 def summary(dataset: Dataset, done: Published) -> str:

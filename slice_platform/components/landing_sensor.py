@@ -84,7 +84,9 @@ def landing_sensor(ingest_jobs: Sequence[dg.JobDefinition], *, tick_seconds: flo
         if not requests:
             return dg.SkipReason("Nothing pending in landing that is not under way.")
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(job_name=job, tags={"slice/try": str(one.times)}) for job, one in requests.items()],
+            run_requests=[
+                dg.RunRequest(job_name=job, tags={"slice/try": str(one.times)}) for job, one in requests.items()
+            ],
             cursor=json.dumps({job: vars(one) for job, one in {**asked, **requests}.items()}),
         )
 

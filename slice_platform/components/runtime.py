@@ -44,7 +44,6 @@ def told_to_dagster() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-
 @lru_cache(maxsize=4)
 def _datasets(defs_dir: Path) -> dict[str, Dataset]:
     """Read once per process: a changed YAML needs a reload of the code location anyway."""

@@ -16,7 +16,7 @@ _DOUBLE = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"  # 0001 to 9999: Python and most engines know no other
 _DATE = f"{_YEAR}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-_ZONE = "(Z|z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+_ZONE = "(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
 # What each strptime directive may stand for; try_strptime itself takes 'infinity' for the year 1900.
 _DIRECTIVES = {
     "%Y": _YEAR, "%m": "[0-9]{2}", "%d": "[0-9]{2}", "%H": "[0-9]{2}", "%I": "[0-9]{2}", "%M": "[0-9]{2}",
@@ -202,7 +202,7 @@ def _temporal(logical: LogicalType, text: str) -> str:
     target = duckdb_type(logical)
     if logical.format is not None:
         pattern, spelled = literal(_format_pattern(logical.format)), literal(logical.format)
-        offset = f"regexp_replace({text}, '[Zz]$', '+00')" if logical.format.endswith("%z") else text  # %z knows no Z
+        offset = f"regexp_replace({text}, 'Z$', '+00')" if logical.format.endswith("%z") else text  # %z knows no Z
         parsed = f"case when regexp_full_match({text}, {pattern}) then try_strptime({offset}, {spelled}) end"
         zoned = logical.has_zone and "%z" not in logical.format
         return f"({parsed} at time zone {literal(logical.default_zone)})" if zoned else f"cast({parsed} as {target})"

@@ -53,6 +53,10 @@ class PartitionSpec(_Model):
     column: str = Field(description="A date or timestamp column of the contract.")
     grain: Grain
     start: datetime = Field(description="Beginning of the first partition, UTC; rows before it are rejected.")
+    end: datetime | None = Field(
+        default=None,
+        description="End of the last partition, UTC, where no more data will come; later rows are rejected.",
+    )
     from_path: str | None = Field(
         default=None,
         description="Regular expression with the groups year, month, day, hour: the column comes from the path.",
@@ -123,7 +127,7 @@ class Dataset:
             return None
         column = self.contract.column(spec.column)
         assert column is not None  # checked by `dataset_of`
-        return PartitionBy(spec.column, spec.grain, spec.start, spec.end, column.type)
+        return PartitionBy(spec.column, spec.grain, spec.start, column.type, spec.end)
 
     def file_spec(self, path: str) -> FileSpec | None:
         """How to read the file at `path` below the dataset's landing folder, or None if nothing matches."""

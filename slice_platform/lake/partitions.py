@@ -19,8 +19,8 @@ class PartitionBy:
     column: str
     grain: Grain
     start: datetime
-    end: datetime | None
     type: LogicalType
+    end: datetime | None = None
 
     @property
     def key_sql(self) -> str:

@@ -4,13 +4,12 @@ Files that look alike are read together, so that a thousand files are a handful 
 """
 
 import csv
-import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import duckdb
 
@@ -18,7 +17,7 @@ from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
 from slice_platform.lake.lake import LANDING, Lake
 from slice_platform.lake.landing import path_below_dataset
-from slice_platform.lake.sources import _PYTHON_ENCODING, MAX_LINE_BYTES, SourceFile, _plain
+from slice_platform.lake.sources import MAX_LINE_BYTES, SourceFile, read_header
 from slice_platform.lake.types import literal, quoted
 from slice_platform.lake.views import View, listed, no_rows
 from slice_platform.records import FileRow, FileStatus
@@ -81,22 +80,13 @@ def _columns_of(lake: Lake, connection: duckdb.DuckDBPyConnection, file: _RawFil
             case "csv":
                 assert file.row.raw_key is not None
                 with lake.store.open(file.row.raw_key) as stream:
-                    return tuple((name, "VARCHAR") for name in _header(file.source, stream)) or None
+                    return tuple((name, "VARCHAR") for name in read_header(file.source, stream)) or None
             case "parquet":
                 parquet = f"read_parquet({listed([file.source.path])}, hive_partitioning = false)"
                 described = run(connection.cursor(), f"describe select * from {parquet}")
                 return tuple((str(row[0]), str(row[1])) for row in described)
     except (OSError, EOFError, csv.Error, UnicodeError, duckdb.Error):
         return None
-
-
-def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:
-    with _plain(source, stream) as plain:
-        # Bytes that are no text may stand further on; they are no reason to give the file up.
-        text = io.TextIOWrapper(plain, _PYTHON_ENCODING[source.spec.encoding], errors="replace", newline="")
-        header = next(csv.reader(text, delimiter=source.spec.delimiter, quotechar=source.spec.quote), [])
-        text.detach()
-        return header
 
 
 def _select(dataset: Dataset, group: list[SourceFile], columns: _Columns) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import merge
 
 import duckdb
 
@@ -21,7 +22,7 @@ from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.rejects import Reject
 from slice_platform.lake.sources import FileProblem, SourceFile, document_path, source_sql, stage_columns, verify_compressed
-from slice_platform.lake.text_lines import CsvPlaces, UnreadLine, line_of, unread_lines
+from slice_platform.lake.text_lines import LinePlaces, Places, UnreadLine, find_csv_places, unread_lines
 from slice_platform.lake.types import literal, quoted
 from slice_platform.records import FileRow
 
@@ -84,12 +85,22 @@ def rejects_of(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
     """Every reason of every rejected record of one staged file, in the order of the file."""
     if not staged.rows_rejected:
         return
-    places = None
-    if staged.source.spec.format == "csv":
-        places = CsvPlaces.find(connection.cursor(), staged.source, staged.rows_read, staged.unread)
-    for line in staged.unread:
-        place = places.of_unread(line) if places else (line.line, line.text)
-        yield Reject(line.line, place[0], line.column, line.reason, place[1])
+    places = _places(lake, connection, staged)
+    unread = (Reject(u.line, *places.of_unread(u), u.column, u.reason) for u in staged.unread)
+    yield from merge(unread, _bad_rows(connection, staged, places), key=lambda reject: reject.line or 0)
+
+
+def _places(lake: Lake, connection: duckdb.DuckDBPyConnection, staged: StagedFile) -> Places:
+    if staged.source.spec.format != "csv":
+        return LinePlaces(staged.unread)
+    assert staged.file.raw_key is not None
+    found = f"select _row from stage where _file_id = {staged.file.id} and _errors is not null"
+    bad = {row for (row,) in run(connection.cursor(), found)}
+    with lake.store.open(staged.file.raw_key) as stream:
+        return find_csv_places(staged.source, stream, bad, staged.unread, staged.rows_read)
+
+
+def _bad_rows(connection: duckdb.DuckDBPyConnection, staged: StagedFile, places: Places) -> Iterator[Reject]:
     cursor = connection.cursor()
     cursor.execute(
         "select _row, _raw, unnest(_errors, recursive := true) from stage "
@@ -97,11 +108,8 @@ def rejects_of(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
     )
     while rows := cursor.fetchmany(5000):
         for row, raw, column, reason in rows:
-            if places:
-                line, text = places.of_row(row)
-                yield Reject(row, line, column, reason, raw if text is None else text)
-            else:
-                yield Reject(row, line_of(row, staged.unread), column, reason, raw)
+            line, text = places.of_row(row)
+            yield Reject(row, line, raw if text is None else text, column, reason)
 
 
 def drop_staged(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) -> None:

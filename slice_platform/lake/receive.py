@@ -4,6 +4,7 @@ The steps are ordered so that a crash between any two is repaired by the next ca
 says `arriving` is started again, an object whose row says `received` is only removed from landing.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from slice_platform.records import FileRow, FileStatus
 from slice_platform.store import StoredObject
 
 Progress: TypeAlias = Callable[[int], None]
-_KEPT = (FileStatus.RECEIVED, FileStatus.PUBLISHED, FileStatus.QUARANTINED)
+_LIVE = (FileStatus.RECEIVED, FileStatus.PUBLISHED)
 
 
 @dataclass
@@ -101,7 +102,7 @@ def _take(lake: Lake, dataset: str, entry: StoredObject, received: Received) -> 
     row = _copy(lake, dataset, entry, _raw_key)
     if row is None:
         received.changed_meanwhile.append(entry.key)
-    elif repeat := next((old for old in earlier if old.sha256 == row.sha256 and old.status in _KEPT), None):
+    elif repeat := _same_as_before(earlier, row):
         # The bytes are in raw already: this delivery is remembered, its copy is not kept.
         if row.raw_key:
             lake.store.remove(row.raw_key)
@@ -112,6 +113,15 @@ def _take(lake: Lake, dataset: str, entry: StoredObject, received: Received) -> 
     else:
         booked = lake.ledger.update_file(row.id, status=FileStatus.RECEIVED, sha256=row.sha256)
         _leave_landing(lake, booked, entry, received)
+
+
+def _same_as_before(earlier: list[FileRow], row: FileRow) -> FileRow | None:
+    """The version that the name stands for now, if these are its bytes again.
+
+    One that was quarantined is no match: it is dropped once more because the contract was mended.
+    """
+    latest = next((old for old in reversed(earlier) if old.status is not FileStatus.REPEATED), None)
+    return latest if latest and latest.status in _LIVE and latest.sha256 == row.sha256 else None
 
 
 def _copy(lake: Lake, dataset: str, entry: StoredObject, key_of: KeyOf) -> FileRow | None:
@@ -154,7 +164,9 @@ def _leave_landing(lake: Lake, row: FileRow, entry: StoredObject, received: Rece
 
 
 def _raw_key(dataset: str, file_id: int, received_at: datetime, name: str) -> str:
-    return f"{RAW}/{dataset}/arrived={received_at:%Y-%m-%d}/{file_id:08d}-{name}"
+    # Engines would read these characters as a pattern; the ledger keeps the name as it was.
+    plain = re.sub(r"[*?\[\]{}]", "_", name)
+    return f"{RAW}/{dataset}/arrived={received_at:%Y-%m-%d}/{file_id:08d}-{plain}"
 
 
 def _quarantine_key(dataset: str, file_id: int, _received_at: datetime, name: str) -> str:

@@ -19,9 +19,9 @@ class Reject:
 
     row: int
     line: int | None
+    raw: str
     column: str | None
     reason: str
-    raw: str
 
 
 def folder_of(file: FileRow) -> str:

@@ -16,7 +16,8 @@ class ScanCost:
     `read_bytes` is measured by DuckDB: footers and the column chunks of the row groups that were needed,
     compressed as they are stored. Athena bills the same quantity, skipping columns and row groups likewise,
     so `athena_usd` is computed from it: 5 USD per TB of 1024^4 bytes, rounded up to the MB of 1024^2, at
-    least 10 MB. It is an estimate: Athena may read more ahead, and prices differ by region.
+    least 10 MB. It is an estimate: Athena may read more ahead, prices differ by region, and of a file of a few
+    kB the end is counted twice.
     """
 
     files_opened: int

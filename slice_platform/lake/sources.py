@@ -24,6 +24,9 @@ from slice_platform.lake.types import duckdb_type, literal, quoted
 MAX_LINE_BYTES = 16 * 1024**2
 _COMPRESSION = {"none": "none", "gz": "gzip", "zst": "zstd"}
 _PYTHON_ENCODING = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
+# Patterns, because trim() walks a line to its end, and json_type() parses it once more.
+_BLANK = r"\p{Zs}*"
+_OBJECT = r"^[ \t\r\n]*\{"  # of what is JSON, nothing but an object begins so
 
 
 class FileProblem(Exception):  # noqa: N818  # an outcome of reading, not an error of the platform
@@ -74,7 +77,7 @@ def verify_compressed(source: SourceFile, stream: IO[bytes]) -> int | None:
     Returns its size uncompressed, or None for a file that is not compressed.
 
     Raises:
-        FileProblem: the file is damaged or incomplete.
+        FileProblem: the file is damaged, incomplete or empty.
     """
     if source.compression == "none":
         return None
@@ -83,9 +86,11 @@ def verify_compressed(source: SourceFile, stream: IO[bytes]) -> int | None:
         with _plain(source, stream) as plain:
             while chunk := plain.read(1 << 20):
                 size += len(chunk)
-        return size
     except (OSError, EOFError) as error:
         raise FileProblem(f"damaged or incomplete {source.compression} file: {error}") from error
+    if not size:
+        raise FileProblem("the file is empty: 0 bytes uncompressed")
+    return size
 
 
 @contextmanager
@@ -100,6 +105,17 @@ def _plain(source: SourceFile, stream: IO[bytes]) -> Iterator[IO[bytes]]:
         yield stream
 
 
+@contextmanager
+def text_of(source: SourceFile, stream: IO[bytes], *, errors: str) -> Iterator[IO[str]]:
+    """The file as text, uncompressed, with the line ends it has; `errors` says what becomes of what is no text."""
+    with _plain(source, stream) as plain:
+        text = io.TextIOWrapper(plain, encoding=_PYTHON_ENCODING[source.spec.encoding], errors=errors, newline="")
+        try:
+            yield text
+        finally:
+            text.detach()
+
+
 def _jsonl(dataset: Dataset, source: SourceFile) -> str:
     columns = _file_columns(dataset)
     shape = json_shape([(column.name, column.type) for column in columns])
@@ -108,12 +124,14 @@ def _jsonl(dataset: Dataset, source: SourceFile) -> str:
     docs = "".join(f"j as d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
     return f"""
         select {texts}, {docs}_row, line as _raw,
-          case when j is null then 'the line is not JSON' when json_type(j) <> 'OBJECT' then 'the line is not a JSON object' end
+          case when j is null then 'the line is not JSON' when not is_object then 'the line is not a JSON object' end
             as _broken,
-          case when json_type(j) = 'OBJECT' then list_filter(json_keys(j), lambda k: k not in ({known})) end as _extra
-        from (select line, _row, j, from_json(case when json_type(j) = 'OBJECT' then j end, {shape}) as r
-          from (select line, _row, try_cast(line as json) as j
-            from (select line, row_number() over () as _row from {lines_sql(source)}) where trim(line) <> ''))"""
+          case when is_object then list_filter(json_keys(j), lambda k: k not in ({known})) end as _extra
+        from (select *, from_json(case when is_object then j end, {shape}) as r
+          from (select *, regexp_matches(j, {literal(_OBJECT)}) as is_object
+            from (select line, _row, try_cast(line as json) as j
+              from (select line, row_number() over () as _row from {lines_sql(source)})
+              where not regexp_full_match(line, {literal(_BLANK)}))))"""
 
 
 def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
@@ -190,17 +208,31 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
         from {relation}"""
 
 
+def read_header(source: SourceFile, stream: IO[bytes]) -> list[str]:
+    """The first record of a CSV, unchecked; what is no text in it shows as U+FFFD.
+
+    Raises:
+        UnicodeError, OSError, EOFError, csv.Error: it could not be read.
+    """
+    spec = source.spec
+    with _plain(source, stream) as plain:
+        # The wrapper decodes far beyond the header; what is no text there is a matter of single lines.
+        text = io.TextIOWrapper(plain, encoding=_PYTHON_ENCODING[spec.encoding], errors="replace", newline="")
+        header = next(csv.reader(text, delimiter=spec.delimiter, quotechar=spec.quote), [])
+        text.detach()
+        return header
+
+
 def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:
     spec = source.spec
     try:
-        with _plain(source, stream) as plain:
-            text = io.TextIOWrapper(plain, encoding=_PYTHON_ENCODING[spec.encoding], newline="")
-            header = next(csv.reader(text, delimiter=spec.delimiter, quotechar=spec.quote), [])
-            text.detach()
-    except (UnicodeDecodeError, UnicodeError) as error:
+        header = read_header(source, stream)
+    except UnicodeError as error:  # UTF-16 without a byte order mark
         raise FileProblem(f"the header is not {spec.encoding} text: {error}") from error
     except (OSError, EOFError, csv.Error) as error:
         raise FileProblem(f"the header could not be read: {error}") from error
+    if any("\ufffd" in name for name in header):
+        raise FileProblem(f"the header is not {spec.encoding} text: {spec.delimiter.join(header)[:200]}")
     if not any(header):
         raise FileProblem("the file has no header line")
     if twice := sorted({name for name in header if header.count(name) > 1}):

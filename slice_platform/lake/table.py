@@ -18,7 +18,6 @@ from pyiceberg.exceptions import (
     ValidationException,
 )
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -117,6 +116,8 @@ def commit(table: Table, *, remove: Iterable[DataFile], add: list[str], batch_id
     Raises:
         LostRaceError: another writer was faster; nothing changed.
     """
+    from pyiceberg.io.pyarrow import parquet_files_to_data_files  # brings pandas, which loading definitions can do without
+
     removed = list(remove)
     try:
         with table.transaction() as transaction:

@@ -1,8 +1,10 @@
 """What counts as a value of each logical type: the values on which engines disagree, and wrong kinds at every depth."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cache
 
 import duckdb
 import pytest
@@ -36,10 +38,22 @@ IN_DISPUTE = (
 )
 
 
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'").fetchall()
+    return connection
+
+
+def cast_all(logical: LogicalType, texts: Iterable[str]) -> dict[str, tuple[object, bool]]:
+    """The typed value of each text, and whether it is called a misfit."""
+    source = "select unnest([" + ", ".join(literal(text) for text in texts) + "]) as t"
+    sql = f"select t, v, {misfit(logical, 't', 'v', 'null::json', '$')} from (select t, {typed(logical, 't')} as v from s)"
+    return {text: (value, unfit) for text, value, unfit in engine().execute(f"with s as ({source}) {sql}").fetchall()}
+
+
 def cast(logical: LogicalType, text: str) -> tuple[object, bool]:
-    """The typed value of a text, and whether it is called a misfit."""
-    sql = f"select v, {misfit(logical, 't', 'v', 'null::json', '$')} from (select {typed(logical, 't')} as v, t from s)"
-    return _ask(f"with s as (select {literal(text)}::varchar as t) {sql}")
+    return cast_all(logical, [text])[text]
 
 
 def cast_json(logical: LogicalType, document: str) -> tuple[object, bool]:
@@ -47,14 +61,8 @@ def cast_json(logical: LogicalType, document: str) -> tuple[object, bool]:
     shape = json_shape([("c", logical)])
     line = f"select j, from_json(j, {shape}).c as t from (select {literal(document)}::json as j)"
     unfit = misfit(logical, "t", "v", "j", json_path("c"))
-    return _ask(f"select v, {unfit} from (select *, {typed(logical, 't')} as v from ({line}))")
-
-
-def _ask(sql: str) -> tuple[object, bool]:
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'").fetchall()
-        (row,) = connection.execute(sql).fetchall()
-        return row[0], row[1]
+    (row,) = engine().execute(f"select v, {unfit} from (select *, {typed(logical, 't')} as v from ({line}))").fetchall()
+    return row[0], row[1]
 
 
 def at(hour: int, minute: int = 0, *, micro: int = 0, day: int = 1) -> datetime:
@@ -71,10 +79,12 @@ ACCEPTED: dict[LogicalType, dict[str, object]] = {
     WHOLE: {text: int(float(text)) for text in ("2026", "1.0", "1.", "1", "0", "007", "-0", "+5")},
     NUMBER: {
         text: float(text)
-        for text in IN_DISPUTE
-        if text.strip("+-.0123456789") == "" and text.strip("+-") and not text.startswith("--") and text.count("-") < 2
-    }
-    | {"1e3": 1000.0},
+        for text in (
+            *("2026", "1.5", "2.5", "1e3", "1.0", "1.", ".5", "1", "0", "007", "-0", "+5", "123.456", "123.450"),
+            *("99999999.99", "100000000.00", "12345678901234567890.1", "99999999999999999999"),
+            *("9223372036854775807", "9223372036854775808", "-9223372036854775808"),
+        )
+    },
     BOOLEAN: {"true": True, "TRUE": True, "T": True, "yes": True, "1": True, "0": False},
     DATE: {"2026-03-01": date(2026, 3, 1), "9999-12-31": date.max},
     TIME: {"12:00:00": time(12), "12:00": time(12), "12:00:00.5": time(12, microsecond=500_000)},
@@ -88,7 +98,6 @@ ACCEPTED: dict[LogicalType, dict[str, object]] = {
         "2026-03-01 12:00": at(12),
         "2026-03-01T12:00:00": at(12),
         "2026-03-01T12:00:00Z": at(12),
-        "2026-03-01 12:00:00z": at(12),
         "2026-03-01T12:00:00+01": at(11),
         "2026-03-01T12:00:00+0130": at(10, 30),
         "2026-03-01T12:00:00-14:00": at(2, day=2),
@@ -96,18 +105,17 @@ ACCEPTED: dict[LogicalType, dict[str, object]] = {
         "2026-03-01T23:59:59.9999999": datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC),
     },
 }
-del ACCEPTED[NUMBER]["2026-03"]
 
 
 @pytest.mark.parametrize("logical", ACCEPTED, ids=str)
 def test_of_all_disputed_texts_exactly_these_are_values(logical: LogicalType) -> None:
-    found = {text: cast(logical, text) for text in IN_DISPUTE}
+    found = cast_all(logical, IN_DISPUTE)
     assert {text: value for text, (value, _) in found.items() if value is not None} == ACCEPTED[logical]
     assert all(unfit == (value is None) for value, unfit in found.values())
 
 
 def test_every_text_is_a_string_and_nothing_is_trimmed() -> None:
-    assert all(cast(STRING, text) == (text, False) for text in IN_DISPUTE)
+    assert cast_all(STRING, IN_DISPUTE) == {text: (text, False) for text in IN_DISPUTE}
 
 
 @pytest.mark.parametrize("logical", [*ACCEPTED, STRING, BERLIN], ids=str)

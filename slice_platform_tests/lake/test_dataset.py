@@ -82,6 +82,7 @@ def test_the_partition_may_come_from_the_path(folder: Path, grain: str, groups: 
         ("column: started_at", "column: distance", "attributes.partition.column", "'distance' is integer"),
         ("column: started_at", "column: day", "attributes.partition.column", "'day' is not in contract.yaml"),
         ("grain: day", "grain: week", "attributes.partition.grain", "got 'week'"),
+        ("start: 2013-01-01", "start: 2013-01-01\n    end: 2012-12-31", "attributes.partition.end", "after start"),
         ("start: 2013-01-01", "start: soon", "attributes.partition.start", "got 'soon'"),
     ],
 )

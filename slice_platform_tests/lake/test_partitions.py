@@ -19,7 +19,7 @@ CASES: list[tuple[Grain, str, Transform[int, int]]] = [
 
 
 def by(grain: Grain) -> PartitionBy:
-    return PartitionBy("at", grain, START, LogicalType("timestamp", has_zone=True))
+    return PartitionBy("at", grain, START, None, LogicalType("timestamp", has_zone=True))
 
 
 @pytest.mark.parametrize(("grain", "key", "transform"), CASES)
@@ -48,4 +48,4 @@ def test_a_table_that_is_not_divided_has_one_key() -> None:
 
 
 def test_the_first_partition_has_a_key() -> None:
-    assert by("month").start_key == "2013-01"
+    assert by("month").key_of(START) == "2013-01"

@@ -180,3 +180,18 @@ def test_an_ignored_name_is_neither_taken_nor_booked(make_lake: MakeLake, tmp_pa
     assert take(lake) == Received()
     assert lake.ledger.list_files() == []
     assert (tmp_path / "lake" / "landing" / "trips" / "a.csv.part").exists()
+
+
+def test_a_return_to_earlier_bytes_is_a_new_version_and_no_repetition(make_lake: MakeLake) -> None:
+    """After A and B under one name, A again is what the producer now means."""
+    lake = make_lake()
+    for content in (b"first", b"second", b"first"):
+        received = receive(lake, "trips", [drop(lake, "trips/a.csv", content)])
+        assert len(received.accepted) == 1 and not received.repeated
+
+
+def test_a_quarantined_file_dropped_again_is_taken_again(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    (first,) = receive(lake, "trips", [drop(lake, "trips/a.csv", b"bad")]).accepted
+    lake.ledger.update_file(first.id, status=FileStatus.QUARANTINED, error="the contract was wrong")
+    assert len(receive(lake, "trips", [drop(lake, "trips/a.csv", b"bad")]).accepted) == 1

@@ -1,0 +1,31 @@
+"""A lake that runs find through the environment, as they do in production, and its definitions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from slice_platform.components.lake_dataset import LakeDataset
+from slice_platform.lake.lake import Lake
+from slice_platform_tests.conftest import MakeLake
+
+
+@pytest.fixture
+def lake(make_lake: MakeLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """The lake of `trips`, opened here and by every run."""
+    monkeypatch.setenv("SLICE_HOME", str(tmp_path))
+    monkeypatch.setenv("SLICE_DEFS_DIR", str(tmp_path / "defs"))
+    monkeypatch.setenv("SLICE_LANDING_TICK_SECONDS", "0")
+    return make_lake()
+
+
+@pytest.fixture
+def definitions(lake: Lake) -> dg.Definitions:
+    return dg.build_defs_for_component(LakeDataset(lake.datasets["trips"]))
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made

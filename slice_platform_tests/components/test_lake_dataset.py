@@ -1,0 +1,169 @@
+"""The component: what its job reports, what materializing rebuilds, what the UI is told."""
+
+import dagster as dg
+import pytest
+
+from slice_platform.components.lake_checks import NOTHING_SET_ASIDE
+from slice_platform.components.runtime import told_to_dagster
+from slice_platform.errors import ContractError, StoreUnavailable
+from slice_platform.lake.lake import Lake
+from slice_platform.lake.query import query
+from slice_platform.lake.table import data_files, load_table
+from slice_platform_tests.samples import drop
+
+CURATED = dg.AssetKey(["curated", "trips"])
+RAW = dg.AssetKey(["raw", "trips"])
+HEADER = b"id,started_at,distance,fare\n"
+THREE_DAYS = HEADER + b"a,2013-01-01T10:00:00Z,1,1.00\nb,2013-01-02T10:00:00Z,2,2.00\nc,2013-01-03T10:00:00Z,3,3.00\n"
+
+
+def ingest(definitions: dg.Definitions, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return definitions.resolve_job_def("ingest_trips").execute_in_process(instance=instance)
+
+
+def rebuild(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, first: str, last: str
+) -> dg.ExecuteInProcessResult:
+    job = definitions.resolve_implicit_global_asset_job_def()
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    return job.execute_in_process(instance=instance, asset_selection=[CURATED], tags=tags)
+
+
+def paths_by_partition(lake: Lake) -> dict[str, set[str]]:
+    table, by = load_table(lake, lake.datasets["trips"]), lake.datasets["trips"].partition
+    assert table is not None
+    found: dict[str, set[str]] = {}
+    for file in data_files(table, by):
+        found.setdefault(file.partition_key, set()).add(file.path)
+    return found
+
+
+def test_ingest_materializes_exactly_the_partitions_that_the_rows_belong_to(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    assert ingest(definitions, instance).success
+    assert instance.get_materialized_partitions(CURATED) == {"2013-01-01", "2013-01-02", "2013-01-03"}
+    assert len(instance.get_materialized_partitions(RAW)) == 1  # the day on which the file arrived
+
+
+def test_a_materialization_tells_rows_bytes_ratio_place_and_snapshot(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS + b"a,2013-01-01T11:00:00Z,1,1.00\n")
+    ingest(definitions, instance)
+    record = instance.fetch_materializations(dg.AssetRecordsFilter(CURATED, asset_partitions=["2013-01-01"]), limit=1)
+    assert record.records[0].asset_materialization is not None
+    told = {name: value.value for name, value in record.records[0].asset_materialization.metadata.items()}
+    assert (told["dagster/partition_row_count"], told["rows_read"]) == (1, 2)
+    assert (told["rows_published"], told["rows_duplicate"], told["rows_rejected"]) == (1, 1, 0)
+    assert told["bytes"] > 0 and told["compression_ratio"] > 0
+    assert str(told["dagster/uri"]).endswith("curated/trips")
+    assert "| a | 2013-01-01 11:00:00+00 | 1 | 1.00 |" in str(told["preview"])
+
+
+def test_each_check_is_evaluated_for_each_partition(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    evaluations = ingest(definitions, instance).get_asset_check_evaluations()
+    found = {(one.check_name, one.partition) for one in evaluations if one.asset_key == CURATED and one.passed}
+    names = {"schema", "unique_key", "rows_accounted", "rejects"}
+    assert found == {(name, f"2013-01-0{day}") for name in names for day in (1, 2, 3)}
+
+
+def test_a_few_rejects_warn_on_their_partition_and_publish_the_rest(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    good = b"".join(b"g%d,2013-01-01T10:00:00Z,1,1.00\n" % n for n in range(30))
+    drop(lake, "trips/a.csv", HEADER + good + b"bad,2013-01-01T10:00:00Z,far,1.00\n")
+    result = ingest(definitions, instance)
+    (rejects,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "rejects"]
+    assert (rejects.passed, rejects.severity, rejects.partition) == (False, dg.AssetCheckSeverity.WARN, "2013-01-01")
+    assert rejects.metadata["rejected"].value == 1
+    assert query(lake, "select count(*) n from curated.trips").table.to_pylist() == [{"n": 30}]
+
+
+def test_a_file_that_cannot_be_read_is_seen_on_both_assets_and_harms_no_other(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/bad.csv", b"no,such,columns\n1,2,3\n")
+    drop(lake, "trips/good.csv", THREE_DAYS)
+    result = ingest(definitions, instance)
+    failed = {(one.asset_key, one.check_name): one for one in result.get_asset_check_evaluations() if not one.passed}
+    assert set(failed) == {(CURATED, "schema"), (RAW, NOTHING_SET_ASIDE)}
+    assert failed[CURATED, "schema"].severity == dg.AssetCheckSeverity.ERROR
+    assert "required columns are missing: id" in str(failed[CURATED, "schema"].description)
+    assert query(lake, "select count(*) n from curated.trips").table.to_pylist() == [{"n": 3}]
+
+
+def test_materializing_a_range_rebuilds_exactly_these_partitions_in_one_run(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    ingest(definitions, instance)
+    before, rows = paths_by_partition(lake), query(lake, "from curated.trips order by id").table
+    result = rebuild(definitions, instance, "2013-01-02", "2013-01-03")
+    after = paths_by_partition(lake)
+    assert result.success and query(lake, "from curated.trips order by id").table == rows
+    assert after["2013-01-01"] == before["2013-01-01"]
+    assert not after["2013-01-02"] & before["2013-01-02"] and not after["2013-01-03"] & before["2013-01-03"]
+    told = [event.partition for event in result.get_asset_materialization_events()]
+    assert sorted(str(partition) for partition in told) == ["2013-01-02", "2013-01-03"]
+
+
+def test_a_range_reports_a_check_for_each_of_its_partitions_and_none_stays_open(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    ingest(definitions, instance)
+    result = rebuild(definitions, instance, "2013-01-02", "2013-01-03")
+    unique = [one.partition for one in result.get_asset_check_evaluations() if one.check_name == "unique_key"]
+    assert {"2013-01-02", "2013-01-03"} <= set(unique)
+
+
+def test_a_partition_without_rows_is_materialized_empty(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Dagster marks a requested partition without a materialization as failed."""
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    ingest(definitions, instance)
+    assert rebuild(definitions, instance, "2013-02-01", "2013-02-02").success
+    assert {"2013-02-01", "2013-02-02"} <= instance.get_materialized_partitions(CURATED)
+
+
+def test_the_columns_are_told_with_types_constraints_and_descriptions(definitions: dg.Definitions) -> None:
+    schema = definitions.resolve_asset_graph().get(CURATED).metadata["dagster/column_schema"].value
+    first = schema.columns[0]
+    assert (first.name, first.type, first.constraints.nullable, first.constraints.unique) == (
+        "id",
+        "string",
+        False,
+        True,
+    )
+    assert [column.name for column in schema.columns[-3:]] == ["_file_id", "_row", "_ingested_at"]
+
+
+def test_pristine_finds_a_raw_file_that_was_tampered_with(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    ingest(definitions, instance)
+    (file,) = lake.ledger.list_files("trips")
+    lake.store.write(str(file.raw_key), THREE_DAYS + b"forged")
+    checks = [check for check in definitions.asset_checks or [] if isinstance(check, dg.AssetChecksDefinition)]
+    result = (
+        dg.Definitions(asset_checks=checks)
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(instance=instance)
+    )
+    (pristine,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "pristine"]
+    assert not pristine.passed and "other bytes" in str(pristine.metadata["altered"].value)
+
+
+def test_transient_errors_are_retried_and_permanent_ones_are_not() -> None:
+    with pytest.raises(dg.RetryRequested), told_to_dagster():
+        raise StoreUnavailable("the disk is full")
+    with pytest.raises(dg.Failure, match="line 3") as caught, told_to_dagster():
+        raise ContractError("line 3 is wrong")
+    assert caught.value.allow_retries is False
