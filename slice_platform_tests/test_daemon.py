@@ -20,7 +20,8 @@ from slice_platform.settings import PACKAGE_DIR, load_settings
 from slice_platform_tests.tools import require_tool
 
 pytestmark = pytest.mark.daemon
-PLANES = "tailnum,year,type,manufacturer,model,engines,seats,speed,engine\nN100,2004,Fixed wing multi engine,BOEING,737,2,150,NA,Turbo-fan\n"
+PLANES = "tailnum,year,type,manufacturer,model,engines,seats,speed,engine\n"
+PLANES += "N100,2004,Fixed wing multi engine,BOEING,737,2,150,NA,Turbo-fan\n"
 START_SECONDS, TABLE_SECONDS = 120, 120
 
 

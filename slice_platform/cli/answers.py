@@ -24,7 +24,7 @@ def write_answer(answer: pa.Table, style: str, output: Path | None) -> None:
         else:
             _write(answer, style, sys.stdout.buffer)
         return
-    with open(output, "wb") as target:
+    with output.open("wb") as target:
         _write(answer, "csv" if style == "table" else style, target)
     sys.stderr.write(f"{answer.num_rows:,} rows in {output}\n")
 

@@ -16,6 +16,7 @@ from slice_platform.cli.runs import ingest_all
 from slice_platform.cli.tables import grid, print_rejects, print_status
 from slice_platform.demo.answers import QUESTIONS, difference, load_truth
 from slice_platform.demo.scenario import TABLES, Delivery, Scenario, Totals, count, prepare
+from slice_platform.demo.source import TableName
 from slice_platform.errors import AccountingError
 from slice_platform.lake.lake import LANDING, Lake, open_lake
 from slice_platform.lake.query import query
@@ -25,7 +26,7 @@ _NEXT = """
 What to try next
   make dev                                    the same lake in the Dagster UI, with the sensor running
   .venv/bin/slice files flights               what became of every file
-  .venv/bin/slice query --explain "SELECT origin, count(*) FROM curated.flights WHERE time_hour < '2013-01-08' GROUP BY 1"
+  .venv/bin/slice query --explain "SELECT count(*) FROM curated.flights WHERE time_hour < '2013-01-08'"
   README.md, "A dataset of your own"          two YAML files and a drop
 """
 
@@ -71,7 +72,7 @@ def _deliver(lake: Lake, wave: Iterable[Delivery], console: Console) -> list[dg.
     return ingest_all(None, console)
 
 
-def _compare(lake: Lake, expected: dict[str, Totals]) -> None:
+def _compare(lake: Lake, expected: dict[TableName, Totals]) -> None:
     for name in TABLES:
         found, wanted = count(lake.ledger.list_files(name)), expected[name]
         rows = ("rows_read", "rows_published", "rows_duplicate", "rows_rejected", "files_published")

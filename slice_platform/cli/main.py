@@ -41,7 +41,7 @@ def lake() -> Iterator[Lake]:
 @main.command()
 @click.argument("dataset")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--under", default="", help="Folder below landing/DATASET/, for datasets that read values from the path.")
+@click.option("--under", default="", help="Folder below landing/DATASET/, where a value is read from the path.")
 def drop(dataset: str, files: tuple[Path, ...], under: str) -> None:
     """Copy FILES into landing/DATASET/; the sensor or `slice ingest` takes them from there."""
     with lake() as opened:

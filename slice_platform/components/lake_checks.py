@@ -107,7 +107,8 @@ def _unplaced(one: AuditedFile) -> Iterator[Outcome]:
     for verdict in one.verdicts:
         if not verdict.passed:
             severity = dg.AssetCheckSeverity.ERROR if verdict.is_blocking else dg.AssetCheckSeverity.WARN
-            yield Outcome(verdict.check, None, False, severity, f"{one.staged.file.name}: {verdict.message}")
+            message = f"{one.staged.file.name}: {verdict.message}"
+            yield Outcome(verdict.check, None, passed=False, severity=severity, message=message)
 
 
 def _outcome(

@@ -36,7 +36,7 @@ class LakeDataset(dg.Component):
         assert isinstance(attributes, DatasetSpec)
         return cls(dataset_of(context.path, attributes))
 
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  # Dagster's signature
         raw, curated = raw_asset(self.dataset), curated_asset(self.dataset)
         return dg.Definitions(
             assets=[raw, curated],
@@ -77,7 +77,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         pool=pool(dataset),
         code_version=dataset.contract.version,
     )
-    def curated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def curated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         keys = list(context.partition_keys) if dataset.partition else [WHOLE_TABLE]
         with run_lake() as lake, told_to_dagster():
             done = rebuild_partitions(lake, dataset.name, keys)
@@ -116,7 +116,7 @@ def raw_checks(dataset: Dataset) -> list[dg.AssetChecksDefinition]:
 
 
 def ingest_job(dataset: Dataset) -> dg.JobDefinition:
-    """receive -> publish: everything pending for the dataset, in as few commits as its bounds allow."""
+    """Receive, then publish: everything pending for the dataset, in as few commits as its bounds allow."""
 
     @dg.op(name=f"receive_{dataset.name}", out=dg.Out(dg.Nothing), pool=pool(dataset))
     def receive(context: dg.OpExecutionContext) -> None:
@@ -146,9 +146,9 @@ def ingest_job(dataset: Dataset) -> dg.JobDefinition:
                         )
                     )
                 for evaluation in evaluations(dataset, done):
-                    context.log_event(evaluation)
+                    context.log_event(evaluation)  # type: ignore[arg-type]  # accepted; the annotation lags
                 context.log.info(summary(dataset, done))
-            context.log_event(set_aside(lake, dataset))
+            context.log_event(set_aside(lake, dataset))  # type: ignore[arg-type]  # as above
 
     @dg.job(
         name=f"{INGEST_PREFIX}{dataset.name}",
@@ -173,10 +173,10 @@ def arrivals(dataset: Dataset, received: Received) -> Iterator[dg.AssetMateriali
 def summary(dataset: Dataset, done: Published) -> str:
     refused = [one for one in done.files if one.refusal is not None]
     published = sum(account.published for account in done.accounts.values())
-    lines = [
-        f"{dataset.name}: {len(done.accounts)} files published, {published} rows into "
-        f"{len(done.partitions)} partitions in {done.seconds:.1f} s; {len(refused)} files quarantined"
-    ]
+    head = (
+        f"{dataset.name}: {len(done.accounts)} files published, {published} rows into {len(done.partitions)} partitions"
+    )
+    lines = [f"{head} in {done.seconds:.1f} s; {len(refused)} files quarantined"]
     return "\n".join(lines + [f"quarantined {one.staged.file.source_key}: {one.refusal}" for one in refused])
 
 

@@ -4,8 +4,8 @@ import dagster as dg
 
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.publish import PartitionChange, Published
 from slice_platform.lake.preview import preview
+from slice_platform.lake.publish import PartitionChange, Published
 from slice_platform.records import FileRow
 
 MOST_PREVIEWS = 3  # a preview reads data; a batch over 365 partitions shows the latest few

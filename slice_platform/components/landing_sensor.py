@@ -41,7 +41,7 @@ class Asked:
     at: float
 
     def is_due(self, now: float) -> bool:
-        wait = min(FIRST_WAIT_SECONDS * 2 ** (self.times - 1), LONGEST_WAIT_SECONDS)
+        wait = min(FIRST_WAIT_SECONDS * 2.0 ** (self.times - 1), LONGEST_WAIT_SECONDS)
         return abs(now - self.at) >= wait  # either side: clocks jump back
 
 

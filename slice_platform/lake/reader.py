@@ -21,7 +21,7 @@ from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.rejects import Reject
-from slice_platform.lake.sources import FileProblem, SourceFile, document_path, source_sql, stage_columns, verify_compressed
+from slice_platform.lake.sources import FileProblem, SourceFile, as_utf8, document_path, source_sql, stage_columns, verify_compressed
 from slice_platform.lake.text_lines import LinePlaces, Places, UnreadLine, find_csv_places, unread_lines
 from slice_platform.lake.types import literal, quoted
 from slice_platform.records import FileRow
@@ -132,9 +132,9 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
     try:
         with lake.store.open(file.raw_key) as stream:
             plain_bytes = verify_compressed(source, stream) or file.size_bytes
-        with lake.store.open(file.raw_key) as stream:
-            relation = source_sql(cursor, dataset, source, stream)
-        (rows,) = run(cursor, f"insert into stage {_typed_rows(dataset, file, source, relation)}")[0]
+        with lake.store.open(file.raw_key) as stream, as_utf8(source, stream, lake.settings.spill_dir) as (utf8, text):
+            relation = source_sql(cursor, dataset, utf8, text)
+            (rows,) = run(cursor, f"insert into stage {_typed_rows(dataset, file, source, relation)}")[0]
         return replace(staged, plain_bytes=plain_bytes, rows_staged=rows, unread=unread_lines(cursor, source))
     except FileProblem as problem:
         return replace(staged, problem=str(problem))

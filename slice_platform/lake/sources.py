@@ -9,7 +9,9 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 import duckdb
@@ -47,12 +49,12 @@ class SourceFile:
         return _COMPRESSION[self.spec.compression_of(self.below)]
 
 
-def lines_sql(source: SourceFile, encoding: str = "utf-8") -> str:
-    """A table function of the file's physical lines; what is not text of the encoding goes to reject_errors."""
+def lines_sql(source: SourceFile) -> str:
+    """A table function of the file's physical lines; what is not UTF-8 goes to reject_errors."""
     return (
         f"read_csv({literal(source.path)}, columns = {{'line': 'VARCHAR'}}, header = false, auto_detect = false, "
         f"delim = '\x01', quote = '', escape = '', strict_mode = false, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {MAX_LINE_BYTES}, encoding = '{encoding}', compression = '{source.compression}')"
+        f"max_line_size = {MAX_LINE_BYTES}, compression = '{source.compression}')"
     )
 
 
@@ -116,6 +118,37 @@ def text_of(source: SourceFile, stream: IO[bytes], *, errors: str) -> Iterator[I
             text.detach()
 
 
+@contextmanager
+def as_utf8(source: SourceFile, stream: IO[bytes], folder: Path) -> Iterator[tuple[SourceFile, IO[bytes]]]:
+    """The file as DuckDB can read it, for as long as the context lasts; `folder` is for a copy in UTF-8.
+
+    DuckDB takes big-endian UTF-16 for no rows at all, and refuses a file for one emoji (UTF-16) or one of the
+    upper control characters (latin-1).
+
+    Raises:
+        FileProblem: the file is not text of its encoding.
+    """
+    if source.spec.encoding == "utf-8" or source.spec.format != "csv":
+        yield source, stream
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=folder) as aside:
+        _transcode(source, stream, aside.file)
+        spec = source.spec.model_copy(update={"encoding": "utf-8", "compression": "none"})
+        with open(aside.name, "rb") as copy:
+            yield replace(source, path=aside.name, spec=spec), copy
+
+
+def _transcode(source: SourceFile, stream: IO[bytes], target: IO[bytes]) -> None:
+    try:
+        with text_of(source, stream, errors="strict") as text:
+            while chunk := text.read(1 << 20):
+                target.write(chunk.encode())
+    except UnicodeError as error:
+        raise FileProblem(f"the file is not {source.spec.encoding} text: {error}") from error
+    target.flush()
+
+
 def _jsonl(dataset: Dataset, source: SourceFile) -> str:
     columns = _file_columns(dataset)
     shape = json_shape([(column.name, column.type) for column in columns])
@@ -169,7 +202,7 @@ def _csv_sql(source: SourceFile, width: int) -> str:
         f"read_csv({literal(source.path)}, columns = {{{columns}}}, header = true, auto_detect = false, "
         f"delim = {literal(spec.delimiter)}, quote = {literal(spec.quote)}, escape = {literal(spec.quote)}, "
         f"nullstr = [{nulls}], allow_quoted_nulls = false, strict_mode = true, store_rejects = true, "
-        f"rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, encoding = '{spec.encoding}', "
+        f"rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, "
         f"compression = '{source.compression}')"
     )
 
