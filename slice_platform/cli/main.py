@@ -51,8 +51,8 @@ def drop(dataset: str, files: tuple[Path, ...], under: str) -> None:
             if target.file_spec(path) is None:
                 patterns = ", ".join(spec.pattern for spec in target.spec.files)
                 raise PermanentError(
-                    f"Dropping {path!r}: it matches no pattern of {dataset!r} ({patterns}). Rename it, or add a pattern "
-                    f"to {target.contract.path.parent / 'defs.yaml'}."
+                    f"Dropping {path!r}: it matches no pattern of {dataset!r} ({patterns}). Rename it, or add a "
+                    f"pattern to {target.contract.path.parent / 'defs.yaml'}."
                 )
             opened.store.copy_in(str(file), f"{LANDING}/{dataset}/{path}")
     click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''} in landing/{dataset}/. Next: slice ingest {dataset}")

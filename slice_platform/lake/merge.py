@@ -23,6 +23,8 @@ from slice_platform.lake.types import duckdb_type, literal, quoted
 ROW_GROUP_ROWS = 20_480
 WIDE_ROW_GROUP_ROWS = 122_880  # with hundreds of columns, small groups would fill the footer with statistics
 WIDE_COLUMNS = 100
+# Measured: level 2 is smaller and faster than DuckDB's 3. Its Bloom filters repeat what a small group's dictionary says.
+COMPRESSION = "compression zstd, compression_level 2, write_bloom_filter false"
 OWN_COLUMNS = ("_file_id", "_row", "_ingested_at")
 
 
@@ -101,7 +103,7 @@ def write_partitions(
     columns = ", ".join(quoted(name) for name in (*dataset.contract.names, *OWN_COLUMNS))
     order = ", ".join(quoted(name) for name in dict.fromkeys((*dataset.cluster_by, *dataset.key, "_file_id", "_row")))
     rows_per_group = WIDE_ROW_GROUP_ROWS if len(dataset.contract.columns) > WIDE_COLUMNS else ROW_GROUP_ROWS
-    options = f"format parquet, compression zstd, row_group_size {rows_per_group}, field_ids {field_ids}"
+    options = f"format parquet, {COMPRESSION}, row_group_size {rows_per_group}, field_ids {field_ids}"
 
     def write(numbered: tuple[int, str]) -> list[str]:
         number, key = numbered
@@ -139,6 +141,8 @@ def existing_rows(dataset: Dataset, paths: Iterable[str], *, numbered: bool = Fa
 
 def _lose_within_batch(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     key = ", ".join(quoted(name) for name in dataset.key)
+    if dataset.spec.mode == "replace":  # partitions are replaced one by one, so a key is one only within its own
+        key += ", _partition"
     order = ", ".join(f"{quoted(name)} desc nulls last" for name in dataset.spec.order_by)
     best_first = f"{order}, _file_id desc, _row desc" if order else "_file_id desc, _row desc"
     good = "(select * from stage where _errors is null and (_file_id, _row) not in (select (_file_id, _row) from loser))"

@@ -299,6 +299,8 @@ def _prove(
         )
     if dataset.key and written:
         key = ", ".join(quoted(name) for name in dataset.key)
+        if dataset.spec.mode == "replace" and dataset.partition:
+            key += f", {dataset.partition.key_sql}"
         listed = ", ".join(literal(path) for path in written)
         rows = f"read_parquet([{listed}], hive_partitioning = false)"
         # Hashes first: cheap, and only a collision would need the exact count to clear it.

@@ -73,26 +73,39 @@ def source_sql(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: 
             return _parquet(connection, dataset, source)
 
 
-def verify_compressed(source: SourceFile, stream: IO[bytes]) -> int | None:
-    """Read a compressed file to its end: DuckDB checks no gzip checksum and takes half a zstd frame for a file.
+@contextmanager
+def unpacked(source: SourceFile, stream: IO[bytes], folder: Path) -> Iterator[tuple[SourceFile, IO[bytes], int | None]]:
+    """The file uncompressed, for as long as the context lasts, and its size if it was compressed.
 
-    Returns its size uncompressed, or None for a file that is not compressed.
+    Verified to its end: DuckDB checks no gzip checksum and takes half a zstd frame for a file. The copy in
+    `folder` is what DuckDB reads then: its own gunzip costs more than this one and the writing together.
 
     Raises:
         FileProblem: the file is damaged, incomplete or empty.
     """
     if source.compression == "none":
-        return None
-    size = 0
+        yield source, stream, None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=folder) as aside:
+        for chunk in _chunks(source, stream):
+            aside.write(chunk)
+        aside.flush()
+        size = aside.tell()
+        if not size:
+            raise FileProblem("the file is empty: 0 bytes uncompressed")
+        spec = source.spec.model_copy(update={"compression": "none"})
+        with open(aside.name, "rb") as copy:
+            yield replace(source, path=aside.name, spec=spec), copy, size
+
+
+def _chunks(source: SourceFile, stream: IO[bytes]) -> Iterator[bytes]:
     try:
         with _plain(source, stream) as plain:
             while chunk := plain.read(1 << 20):
-                size += len(chunk)
+                yield chunk
     except (OSError, EOFError) as error:
         raise FileProblem(f"damaged or incomplete {source.compression} file: {error}") from error
-    if not size:
-        raise FileProblem("the file is empty: 0 bytes uncompressed")
-    return size
 
 
 @contextmanager
@@ -247,13 +260,9 @@ def read_header(source: SourceFile, stream: IO[bytes]) -> list[str]:
     Raises:
         UnicodeError, OSError, EOFError, csv.Error: it could not be read.
     """
-    spec = source.spec
-    with _plain(source, stream) as plain:
-        # The wrapper decodes far beyond the header; what is no text there is a matter of single lines.
-        text = io.TextIOWrapper(plain, encoding=_PYTHON_ENCODING[spec.encoding], errors="replace", newline="")
-        header = next(csv.reader(text, delimiter=spec.delimiter, quotechar=spec.quote), [])
-        text.detach()
-        return header
+    # Far more than the header is decoded; what is no text further down is a matter of single lines.
+    with text_of(source, stream, errors="replace") as text:
+        return next(csv.reader(text, delimiter=source.spec.delimiter, quotechar=source.spec.quote), [])
 
 
 def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:

