@@ -57,7 +57,8 @@ def broken_rules(column: Column, value: str) -> list[tuple[str, str]]:
     rules, target = column.rules, duckdb_type(column.type)
     found = []
     if column.type.has_zone:  # an offset may carry a value beyond what its own year says
-        found.append((f"{value} not between {_FIRST} and {_LAST}", _says(value, "is not in the years 1 to 9999 of UTC")))
+        beyond = f"{value} not between {_FIRST} and {_LAST}"
+        found.append((beyond, _says(value, "is not in the years 1 to 9999 of UTC")))
     for bound, operator, words in (
         (rules.minimum, "<", "is below the minimum"),
         (rules.maximum, ">", "is above the maximum"),

@@ -23,7 +23,7 @@ from slice_platform.lake.types import duckdb_type, literal, quoted
 ROW_GROUP_ROWS = 20_480
 WIDE_ROW_GROUP_ROWS = 122_880  # with hundreds of columns, small groups would fill the footer with statistics
 WIDE_COLUMNS = 100
-# Measured: level 2 is smaller and faster than DuckDB's 3. Its Bloom filters repeat what a small group's dictionary says.
+# Measured: level 2 is smaller and faster than DuckDB's 3. Bloom filters repeat what a small group's dictionary says.
 COMPRESSION = "compression zstd, compression_level 2, write_bloom_filter false"
 OWN_COLUMNS = ("_file_id", "_row", "_ingested_at")
 

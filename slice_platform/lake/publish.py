@@ -129,7 +129,7 @@ def _publish_once(lake: Lake, dataset: Dataset, files: list[FileRow], batch_id: 
     with engine(lake) as connection:
         table = ensure_table(lake, dataset)
         staged = stage(lake, connection, dataset, files, progress)
-        if dataset.spec.mode == "append" and dataset.key:
+        if dataset.spec.mode == "append":
             _load_known_keys(connection, dataset, data_files(table, dataset.partition))
         audited = audit(connection, dataset, staged)
         everywhere = _good_rows(connection)
@@ -212,6 +212,8 @@ def _quarantine(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Data
 
 
 def _load_known_keys(connection: duckdb.DuckDBPyConnection, dataset: Dataset, existing: list[DataFile]) -> None:
+    if not dataset.key:
+        return
     key = ", ".join(quoted(name) for name in dataset.key)
     rows = existing_rows(dataset, [file.path for file in existing]) if existing else "stage where false"
     run(connection, f"create or replace temp view known_key as select {key} from {rows}")

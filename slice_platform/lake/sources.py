@@ -95,7 +95,7 @@ def unpacked(source: SourceFile, stream: IO[bytes], folder: Path) -> Iterator[tu
         if not size:
             raise FileProblem("the file is empty: 0 bytes uncompressed")
         spec = source.spec.model_copy(update={"compression": "none"})
-        with open(aside.name, "rb") as copy:
+        with Path(aside.name).open("rb") as copy:
             yield replace(source, path=aside.name, spec=spec), copy, size
 
 
@@ -148,7 +148,7 @@ def as_utf8(source: SourceFile, stream: IO[bytes], folder: Path) -> Iterator[tup
     with NamedTemporaryFile(dir=folder) as aside:
         _transcode(source, stream, aside.file)
         spec = source.spec.model_copy(update={"encoding": "utf-8", "compression": "none"})
-        with open(aside.name, "rb") as copy:
+        with Path(aside.name).open("rb") as copy:
             yield replace(source, path=aside.name, spec=spec), copy
 
 

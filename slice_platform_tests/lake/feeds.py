@@ -79,11 +79,12 @@ def rejects_of_file(lake: Lake, row: FileRow) -> list[tuple[str, str, str, str]]
     key = f"{folder_of(row)}/rejects.csv"
     if lake.store.stat(key) is None:
         return []
+    csv.field_size_limit(2 * 16 * 1024**2)
     with lake.store.open(key) as source:
-        lines = list(csv.reader(io.StringIO(source.read().decode(), newline="")))
-    assert lines[0] == ["file", "line", "column", "reason", "raw"]
-    assert all(line[0] == row.source_key for line in lines[1:])
-    return [(line[1], line[2], line[3], line[4]) for line in lines[1:]]
+        found = list(csv.reader(io.StringIO(source.read().decode(), newline="")))
+    assert found[0] == ["file", "line", "column", "reason", "raw"]
+    assert all(line[0] == row.source_key for line in found[1:])
+    return [(line[1], line[2], line[3], line[4]) for line in found[1:]]
 
 
 def lines(*records: tuple[str, int | None, int]) -> bytes:

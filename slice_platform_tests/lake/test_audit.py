@@ -47,10 +47,16 @@ def rule(**said: Any) -> dict[str, Any]:
     ("quality", "found"),
     [
         ({"metric": "nullValues", "arguments": {"properties": ["n"]}, "mustBe": 0}, "found 1"),
-        ({"metric": "nullValues", "arguments": {"properties": ["n"]}, "mustBeLessThan": 30, "unit": "percent"}, "found 33"),
+        (
+            {"metric": "nullValues", "arguments": {"properties": ["n"]}, "mustBeLessThan": 30, "unit": "percent"},
+            "found 33",
+        ),
         ({"metric": "duplicateValues", "arguments": {"properties": ["n"]}, "mustBe": 0}, "found 1"),
         ({"metric": "rowCount", "mustBeBetween": [5, 9]}, "found 3"),
-        ({"metric": "invalidValues", "arguments": {"properties": ["id"], "validValues": ["a", "b"]}, "mustBe": 0}, "found 1"),
+        (
+            {"metric": "invalidValues", "arguments": {"properties": ["id"], "validValues": ["a", "b"]}, "mustBe": 0},
+            "found 1",
+        ),
         ({"metric": "invalidValues", "arguments": {"properties": ["id"], "pattern": "[ab]"}, "mustBe": 0}, "found 1"),
     ],
 )

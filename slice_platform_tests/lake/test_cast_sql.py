@@ -29,8 +29,9 @@ IN_DISPUTE = (
     *("2026", "2026-03", "12:00:00", "now", "today", "epoch", "infinity", "-infinity", "inf", "nan", "NaN", "1e400"),
     *("1.5", "2.5", "1e3", "0x10", "0x1p3", "1_000", "1,000", "1 000", "1.0", "1.", ".5", "1d", "1f", "٣", "-0", "+5"),
     *("true", " true ", "TRUE", "T", "yes", "1", "0", "007", "", " ", " 1", "1 ", "1\n", "NULL", "null", "--1", "1e"),
-    *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999", "123.456", "123.450"),
-    *("99999999.99", "100000000.00", "2026-03-01", "2026-3-1", "2026-02-30", "0000-01-01", "9999-12-31", "10000-01-01"),
+    *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999"),
+    *("123.456", "123.450", "99999999.99", "100000000.00"),
+    *("2026-03-01", "2026-3-1", "2026-02-30", "0000-01-01", "9999-12-31", "10000-01-01"),
     *("2026-03-01 12:00", "2026-03-01T12:00:00", "2026-03-01T24:00:00", "T24:00", "24:00", "12:00", "12:00:00.5"),
     *("2026-03-01T12:00:60", "2026-03-01T12:00:00Z", "2026-03-01 12:00:00z", "2026-03-01T12:00:00+01"),
     *("2026-03-01T12:00:00+0130", "2026-03-01T12:00:00-14:00", "2026-03-01T12:00:00+99:99", "2026-03-01T12:00:00 UTC"),
@@ -48,8 +49,9 @@ def engine() -> duckdb.DuckDBPyConnection:
 def cast_all(logical: LogicalType, texts: Iterable[str]) -> dict[str, tuple[object, bool]]:
     """The typed value of each text, and whether it is called a misfit."""
     source = "select unnest([" + ", ".join(literal(text) for text in texts) + "]) as t"
-    sql = f"select t, v, {misfit(logical, 't', 'v', 'null::json', '$')} from (select t, {typed(logical, 't')} as v from s)"
-    return {text: (value, unfit) for text, value, unfit in engine().execute(f"with s as ({source}) {sql}").fetchall()}
+    values = f"select t, {typed(logical, 't')} as v from ({source})"
+    rows = engine().execute(f"select t, v, {misfit(logical, 't', 'v', 'null::json', '$')} from ({values})").fetchall()
+    return {text: (value, unfit) for text, value, unfit in rows}
 
 
 def cast(logical: LogicalType, text: str) -> tuple[object, bool]:
@@ -70,8 +72,9 @@ def at(hour: int, minute: int = 0, *, micro: int = 0, day: int = 1) -> datetime:
 
 
 ACCEPTED: dict[LogicalType, dict[str, object]] = {
-    INTEGER: {"2026": 2026, "1": 1, "0": 0, "007": 7, "-0": 0, "+5": 5}
-    | {text: int(text) for text in ("9223372036854775807", "-9223372036854775808")},
+    INTEGER: {
+        text: int(text) for text in ("2026", "1", "0", "007", "-0", "+5", "9223372036854775807", "-9223372036854775808")
+    },
     MONEY: {
         text: Decimal(text)
         for text in ("2026", "1.5", "2.5", "1.0", "1.", ".5", "1", "0", "007", "-0", "+5", "123.450", "99999999.99")
@@ -151,7 +154,8 @@ def test_a_format_says_how_text_is_spelled(logical: LogicalType, format_: str, t
 
 
 @pytest.mark.parametrize(
-    "text", ["infinity", "-infinity", "epoch", "now", "", " 02/03/2026", "2/3/2026", "30/02/2026", "02/03/26", "02/03/0000"]
+    "text",
+    ["infinity", "-infinity", "epoch", "now", "", " 02/03/2026", "2/3/2026", "30/02/2026", "02/03/26", "02/03/0000"],
 )
 def test_a_format_takes_nothing_else(text: str) -> None:
     assert cast(LogicalType("date", format="%d/%m/%Y"), text) == (None, True)
@@ -180,7 +184,10 @@ def test_nested_values_keep_their_nulls_and_gaps(logical: LogicalType, value: ob
 WRONG: dict[LogicalType, list[object]] = {
     PAIR: [1, "x", True, [], [1], [{"a": 1}], {"a": "x"}, {"a": 1.5}, {"a": [1]}, {"a": {"z": 1}}],
     NUMBERS: [1, "x", False, {}, {"a": 1}, ["x"], [1, "x"], [1, [2]], [1, {"a": 2}], [1.5]],
-    PAIRS: [1, "x", {}, {"a": 1}, [1], ["x"], [[]], [{"a": 1}, 5], [{"a": 1}, []], [{"a": "x"}], [{"a": [1]}], [[{"a": 1}]]],
+    PAIRS: [
+        *(1, "x", {}, {"a": 1}, [1], ["x"], [[]], [{"a": 1}, 5], [{"a": 1}, []]),
+        *([{"a": "x"}], [{"a": [1]}], [[{"a": 1}]]),
+    ],
     GRID: [1, {}, [1], [[1], 2], [[1], {"a": 1}], [["x"]], [[[1]]]],
     ORDER: [
         *("x", [1], {"lines": {"a": 1}}, {"lines": "x"}, {"n": 1, "lines": [1]}, {"n": 1, "lines": [{"a": "x"}]}),
@@ -190,7 +197,9 @@ WRONG: dict[LogicalType, list[object]] = {
 }
 
 
-@pytest.mark.parametrize(("logical", "value"), [(logical, value) for logical, values in WRONG.items() for value in values])
+@pytest.mark.parametrize(
+    ("logical", "value"), [(logical, value) for logical, values in WRONG.items() for value in values]
+)
 def test_a_wrong_kind_at_any_depth_is_a_misfit(logical: LogicalType, value: object) -> None:
     _, unfit = cast_json(logical, json.dumps({"c": value}))
     assert unfit

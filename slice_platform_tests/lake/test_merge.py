@@ -1,5 +1,7 @@
 """Which row of a key stays, and which data files are written anew for it."""
 
+from itertools import pairwise
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -65,7 +67,7 @@ def test_a_row_that_loses_to_the_table_changes_nothing(make_lake: MakeLake) -> N
     [(1, 2, "b"), (2, 1, "a"), (None, 1, "b"), (1, None, "a"), (None, None, "b"), (1, 1, "b")],
 )
 def test_the_greatest_wins_null_is_the_smallest_and_ties_fall_to_the_later_file(
-    make_lake: MakeLake, first: int | None, second: int | None, stays: str, together: bool
+    make_lake: MakeLake, first: int | None, second: int | None, stays: str, *, together: bool
 ) -> None:
     lake = make_lake(merged())
     drop(lake, "feed/a.jsonl", lines(("k", first, 1)))
@@ -176,7 +178,7 @@ def test_a_large_partition_is_split_into_files_of_distinct_ranges(make_lake: Mak
     deliver(lake, a_jsonl=lines(*((f"{(i * 7919) % 20_000:05d}", i, 1) for i in range(20_000))))
     ranges = sorted((min(ids), max(ids)) for ids in (pq.read_table(path)["id"].to_pylist() for path in paths(lake)))
     assert len(ranges) >= 3
-    assert all(high < low for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(high < low for (_, high), (low, _) in pairwise(ranges))
     assert sum(paths(lake).values()) == 20_000
     deliver(lake, b_jsonl=lines(("00000", 99_999, 1)))
     assert table_of(lake)[0] == ("00000", 99_999, 1)

@@ -9,16 +9,20 @@ from slice_platform.errors import AccountingError, CommitLost, RebuildRefused, S
 from slice_platform.lake import publish as module
 from slice_platform.lake.ingest import batches, ingest, publish_pending, rebuild_partitions, receive_pending
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.table import commit, load_table, local_path
+from slice_platform.lake.merge import write_partitions
+from slice_platform.lake.table import LostRaceError, commit, load_table, local_path
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.feeds import (
     assert_accounted,
     deliver,
+    feed,
+    jsonl,
     lines,
     merged,
     only_batch,
     paths,
+    rows_of,
     snapshots,
     table_of,
 )
@@ -43,7 +47,9 @@ def of_snapshots(lake: Lake) -> set[str]:
 def test_a_batch_is_one_commit_whatever_partitions_it_touches(make_lake: MakeLake) -> None:
     lake = make_lake(merged())
     deliver(lake, a_jsonl=FIRST)
-    deliver(lake, b_jsonl=lines(*((f"k{day}", 1, day) for day in range(1, 29)), ("a", 2, 1)), c_jsonl=lines(("b", 9, 2)))
+    deliver(
+        lake, b_jsonl=lines(*((f"k{day}", 1, day) for day in range(1, 29)), ("a", 2, 1)), c_jsonl=lines(("b", 9, 2))
+    )
     assert snapshots(lake) == 2
     assert_accounted(lake)
 
@@ -94,7 +100,10 @@ def test_a_lost_race_is_planned_again_and_its_files_are_removed(
     drop(lake, "feed/a.jsonl", FIRST)
     receive_pending(lake, "feed")
     rival = lake.ledger.list_files("feed", statuses=[FileStatus.RECEIVED])[-1]
-    dataset, other_lake = lake.dataset("feed"), make_lake(merged(mode=mode, order_by=lake.dataset("feed").spec.order_by))
+    dataset, other_lake = (
+        lake.dataset("feed"),
+        make_lake(merged(mode=mode, order_by=lake.dataset("feed").spec.order_by)),
+    )
     lose_once(lambda: module.publish(other_lake, dataset, [rival]), monkeypatch)
     done = module.publish(lake, dataset, [late_file])
     if mode == "merge":
@@ -114,7 +123,7 @@ def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
     before = stored(lake)
 
     def lose(*_args: object, **_options: object) -> object:
-        raise module.LostRaceError
+        raise LostRaceError
 
     monkeypatch.setattr(module, "commit", lose)
     with pytest.raises(CommitLost, match="2 times"):
@@ -135,7 +144,7 @@ def test_rows_that_do_not_add_up_are_not_published(
         honest = module._count_by_file
         monkeypatch.setattr(module, count, lambda *a: {f: n - 1 for f, n in honest(*a).items()})
     else:  # as if a row had been lost between reading and writing
-        write = module.write_partitions
+        write = write_partitions
 
         def lossy(connection: object, *args: object, **options: object) -> list[str]:
             connection.execute("delete from stage where id = 'c'").fetchall()  # type: ignore[attr-defined]  # DuckDB
@@ -201,7 +210,10 @@ def test_a_rebuild_from_raw_that_cannot_be_read_is_refused(make_lake: MakeLake) 
     assert file.raw_key
     for content, says in (
         (packed[:-9], "cannot be read: damaged or incomplete gzip file"),
-        (gzip.compress(b"{}\n" + FIRST), "published with 0 rejects of 2 rows, and now has 1 of 3: the contract changed"),
+        (
+            gzip.compress(b"{}\n" + FIRST),
+            "published with 0 rejects of 2 rows, and now has 1 of 3: the contract changed",
+        ),
     ):
         lake.store.write(file.raw_key, content)
         with pytest.raises(RebuildRefused, match=f"{file.raw_key}.*{says}"):
@@ -229,3 +241,11 @@ def test_a_table_of_a_dataset_without_partitions_is_merged_and_rebuilt(make_lake
     rebuild_partitions(lake, "feed", ["all"])
     assert table_of(lake) == BOTH
     assert [(row.partition_key, row.rows) for row in lake.ledger.list_partitions("feed")] == [("all", 3)]
+
+
+def test_a_table_without_a_key_is_rebuilt_row_for_row(make_lake: MakeLake) -> None:
+    lake = make_lake(feed())
+    deliver(lake, a_jsonl=jsonl({"id": "k"}, {"id": "k"}), b_jsonl=jsonl({"id": "k", "n": 1}))
+    rebuild_partitions(lake, "feed", ["all"])
+    assert rows_of(lake, "select id, n from curated.feed order by n") == [("k", 1), ("k", None), ("k", None)]
+    assert_accounted(lake)

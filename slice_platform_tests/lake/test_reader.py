@@ -8,7 +8,7 @@ import pytest
 
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
-from slice_platform_tests.lake.feeds import DAY, ID, N, Fate, deliver, fate_of, feed, jsonl, only_batch, rows_of
+from slice_platform_tests.lake.feeds import DAY, ID, Fate, N, deliver, fate_of, feed, jsonl, only_batch, rows_of
 
 CSV = b"id,n\na,1\nb,2\n"
 BIG = b"id,n\n" + b"".join(b"%d,%d\n" % (random.Random(n).getrandbits(60), n) for n in range(5000))  # noqa: S311

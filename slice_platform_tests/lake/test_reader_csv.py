@@ -27,8 +27,16 @@ def test_line_breaks_and_doubled_quotes_belong_to_the_value(make_lake: MakeLake)
     [
         (b'a,1\n"b"x,2\nc,3\n', ["a", "c"], [("3", NOT_CLOSED, '"b"x,2')]),
         (b'a,1\n"b,2\nc,3\n', ["a"], [("3", NOT_CLOSED, '"b,2\nc,3')]),
-        (b"a\nb,2\nc,3,4\n", ["b"], [("2", "fewer fields than the header has", "a"), ("4", "more fields than the header has", "c,3,4")]),
-        (b"a,1\n\xff\xfe,2\nb,2\n", ["a", "b"], [("3", "the line is not valid text of the file's encoding", r"\xff\xfe,2")]),
+        (
+            b"a\nb,2\nc,3,4\n",
+            ["b"],
+            [("2", "fewer fields than the header has", "a"), ("4", "more fields than the header has", "c,3,4")],
+        ),
+        (
+            b"a,1\n\xff\xfe,2\nb,2\n",
+            ["a", "b"],
+            [("3", "the line is not valid text of the file's encoding", r"\xff\xfe,2")],
+        ),
     ],
 )
 def test_a_record_that_is_none_is_rejected_alone(
@@ -94,7 +102,15 @@ def test_text_of_another_encoding_is_set_aside(make_lake: MakeLake, content: byt
 
 def test_nested_columns_hold_json(make_lake: MakeLake) -> None:
     lines = [
-        *('id,o,l\na,"{""a"": 1}","[1,null]"', "b,,", 'c,"",null', "d,{bad,", 'e,5,"[1]"', 'f,"{""a"":""x""}",', 'g,,"{}"'),
+        *(
+            'id,o,l\na,"{""a"": 1}","[1,null]"',
+            "b,,",
+            'c,"",null',
+            "d,{bad,",
+            'e,5,"[1]"',
+            'f,"{""a"":""x""}",',
+            'g,,"{}"',
+        ),
     ]
     fate = fate_of(make_lake(feed(ID, OBJECT, LIST)), "a.csv", "\n".join(lines).encode())
     assert fate.rows == [("a", {"a": 1, "b": None}, [1, None]), ("b", None, None), ("c", None, None)]

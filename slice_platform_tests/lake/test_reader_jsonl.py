@@ -6,7 +6,18 @@ from slice_platform_tests.lake.test_reader_csv import LIST, OBJECT
 
 
 def test_lines_that_are_no_objects_are_rejected_alone(make_lake: MakeLake) -> None:
-    lines = [b'{"id":"a"}', b"{bad", b"[1]", b"5", b"null", b'"x"', b'{"id":"z"} more', b"", b"\xff", b'{"id":"b","n":"x"}']
+    lines = [
+        b'{"id":"a"}',
+        b"{bad",
+        b"[1]",
+        b"5",
+        b"null",
+        b'"x"',
+        b'{"id":"z"} more',
+        b"",
+        b"\xff",
+        b'{"id":"b","n":"x"}',
+    ]
     fate = fate_of(make_lake(feed()), "a.jsonl", b"\n".join(lines))
     assert fate.rows == [("a", None)]
     no_object = "the line is not a JSON object"
@@ -31,7 +42,9 @@ def test_null_and_missing_are_both_nothing(make_lake: MakeLake) -> None:
 
 
 def test_numbers_may_be_texts_but_not_fractions(make_lake: MakeLake) -> None:
-    fate = fate_of(make_lake(feed(N)), "a.jsonl", b'{"n":1}\n{"n":"2"}\n{"n":9223372036854775807}\n{"n":1.0}\n{"n":true}\n')
+    fate = fate_of(
+        make_lake(feed(N)), "a.jsonl", b'{"n":1}\n{"n":"2"}\n{"n":9223372036854775807}\n{"n":1.0}\n{"n":true}\n'
+    )
     assert fate.rows == [(1,), (2,), (9223372036854775807,)]
     assert [reason for _, _, reason, _ in fate.rejects] == ["'1.0' is not integer", "'true' is not integer"]
 

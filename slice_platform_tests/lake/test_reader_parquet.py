@@ -14,9 +14,11 @@ from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.feeds import ID, N, fate_of, feed
 from slice_platform_tests.lake.test_reader_csv import LIST, OBJECT
 
-MONEY = {"name": "m", "logicalType": "number", "logicalTypeOptions": {"precision": 10, "scale": 2}}
-INSTANT = {"name": "tz", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True}}
-PLAIN = [{"name": kind, "logicalType": kind} for kind in ("number", "boolean", "date", "time", "timestamp")]
+MONEY: dict[str, Any] = {"name": "m", "logicalType": "number", "logicalTypeOptions": {"precision": 10, "scale": 2}}
+INSTANT: dict[str, Any] = {"name": "tz", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True}}
+PLAIN: list[dict[str, Any]] = [
+    {"name": kind, "logicalType": kind} for kind in ("number", "boolean", "date", "time", "timestamp")
+]
 
 
 def parquet(columns: dict[str, Any]) -> bytes:
@@ -28,7 +30,7 @@ def parquet(columns: dict[str, Any]) -> bytes:
 def test_values_of_every_type_are_read(make_lake: MakeLake) -> None:
     at = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
     values = ("a", 1, Decimal("1.50"), at, 2.5, True, date(2026, 3, 1), time(12, 30), at.replace(tzinfo=None))
-    columns = [ID, N, MONEY, INSTANT, *PLAIN]
+    columns: list[dict[str, Any]] = [ID, N, MONEY, INSTANT, *PLAIN]
     names = [str(column["name"]) for column in columns]
     content = parquet({name: [value, "b" if name == "id" else None] for name, value in zip(names, values, strict=True)})
     fate = fate_of(make_lake(feed(*columns)), "a.parquet", content)

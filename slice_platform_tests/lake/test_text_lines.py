@@ -18,7 +18,7 @@ from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.lake.reader import rejects_of, stage
 from slice_platform.records import FileRow, FileStatus
 from slice_platform.settings import load_settings
-from slice_platform_tests.lake.feeds import ID, N, feed
+from slice_platform_tests.lake.feeds import feed
 
 NOT_TEXT = "the line is not valid text of the file's encoding"
 TOO_FEW, TOO_MANY = "fewer fields than the header has", "more fields than the header has"
@@ -98,8 +98,11 @@ _pieces = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(pieces=_pieces, ends_with_newline=st.booleans())
-@example(pieces=[Piece(b""), Piece(b'"k\n\n"', reason=TOO_FEW), Piece(b""), Piece(b"k\xff,1", reason=NOT_TEXT)], ends_with_newline=True)
-def test_rejects_of_a_csv_are_found_again(desk: Desk, pieces: list[Piece], ends_with_newline: bool) -> None:
+@example(
+    pieces=[Piece(b""), Piece(b'"k\n\n"', reason=TOO_FEW), Piece(b""), Piece(b"k\xff,1", reason=NOT_TEXT)],
+    ends_with_newline=True,
+)
+def test_rejects_of_a_csv_are_found_again(desk: Desk, pieces: list[Piece], *, ends_with_newline: bool) -> None:
     content = b"id,n\n" + b"\n".join(piece.content for piece in pieces) + b"\n" * ends_with_newline
     rows, rejects = desk.read("a.csv", content)
     firsts, line = [], 2
@@ -112,7 +115,11 @@ def test_rejects_of_a_csv_are_found_again(desk: Desk, pieces: list[Piece], ends_
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1), st.integers(0, 9))))
+@given(
+    rows=st.lists(
+        st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1), st.integers(0, 9))
+    )
+)
 def test_a_well_formed_csv_is_read_as_python_reads_it(desk: Desk, rows: list[tuple[str, int]]) -> None:
     content = io.StringIO(newline="")
     csv.writer(content, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("id", "n"), *rows])
