@@ -24,7 +24,7 @@ def run_slice(home: Path) -> int:
 
     with open_lake(load_settings(home=home, defs_dir=DEFS)) as lake:
         done = ingest(lake, "events")
-    return sum(change.rows_published for batch in done.batches for change in batch.partitions)
+    return sum(change.rows.good - change.rows.duplicate for batch in done.batches for change in batch.partitions)
 
 
 def main() -> None:

@@ -47,7 +47,11 @@ class RebuildRefused(PermanentError):
 
 
 class AccountingError(PermanentError):
-    """Rows were counted twice independently and the counts differ; nothing was published."""
+    """What was written does not prove right; nothing was published. `check` names the audit that failed."""
+
+    def __init__(self, message: str, *, check: str = "rows_accounted") -> None:
+        super().__init__(message)
+        self.check = check
 
 
 class TransientError(SliceError):

@@ -162,12 +162,17 @@ class Ledger:
     def announce_file(self, dataset: str, entry: StoredObject, key_of: KeyOf) -> FileRow:
         """Give an object that is about to be copied its id and the key it is copied to."""
         now = datetime.now(UTC)
-        values = {"dataset": dataset, "source_key": entry.key, "version": entry.version, "size_bytes": entry.size_bytes}
+        values = {
+            "dataset": dataset,
+            "source_key": entry.text,
+            "version": entry.version,
+            "size_bytes": entry.size_bytes,
+        }
         with self._engine.begin() as connection:
             result = connection.execute(files.insert().values(**values, received_at=now, status=FileStatus.ARRIVING))
             assert result.inserted_primary_key is not None
             file_id = int(result.inserted_primary_key[0])
-            raw_key = key_of(dataset, file_id, now, entry.key.rsplit("/", 1)[-1])
+            raw_key = key_of(dataset, file_id, now, entry.text.rsplit("/", 1)[-1])
             connection.execute(files.update().where(files.c.id == file_id).values(raw_key=raw_key))
             return _one_file(connection, file_id)
 
@@ -207,11 +212,23 @@ class Ledger:
         live = (files.c.dataset == dataset) & (files.c.status == FileStatus.PUBLISHED)
         return self._select_files(live, files.c.id.in_(touching))
 
-    def has_unpublished(self) -> set[str]:
-        """Datasets that hold received files which no commit has published yet."""
+    def unfinished_datasets(self) -> set[str]:
+        """Datasets with received files that no commit has published, or with a batch that a crash left open."""
+        received = sa.select(files.c.dataset).where(files.c.status == FileStatus.RECEIVED)
+        left_open = sa.select(batches.c.dataset).where(batches.c.state == "open")
         with self._engine.connect() as connection:
-            found = sa.select(files.c.dataset).where(files.c.status == FileStatus.RECEIVED).distinct()
-            return set(connection.scalars(found))
+            return set(connection.scalars(sa.union(received, left_open)))
+
+    def quarantined_files(self, dataset: str) -> list[FileRow]:
+        """Files that are set aside as a whole, but for those whose name has been received well since."""
+        later = files.alias()
+        mended = sa.exists().where(
+            later.c.dataset == files.c.dataset,
+            later.c.source_key == files.c.source_key,
+            later.c.id > files.c.id,
+            later.c.status.in_([FileStatus.RECEIVED, FileStatus.PUBLISHED]),
+        )
+        return self._select_files(files.c.dataset == dataset, files.c.status == FileStatus.QUARANTINED, ~mended)
 
     def _select_files(self, *conditions: sa.ColumnElement[bool]) -> list[FileRow]:
         with self._engine.connect() as connection:

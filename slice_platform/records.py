@@ -62,12 +62,23 @@ class FileAccount:
 
 
 @dataclass(frozen=True)
+class PartitionRows:
+    """What the files of one batch had for one partition: good rows, how many of them lost, and rejects."""
+
+    partition_key: str
+    good: int
+    duplicate: int
+    rejected: int  # rejects of which the partition can be told
+
+
+@dataclass(frozen=True)
 class BatchReceipt:
     """What is booked once a batch is committed; `superseded` counts rows of earlier files it hid."""
 
     files: tuple[FileAccount, ...] = ()
     superseded: dict[int, int] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
+    rows: tuple["PartitionRows", ...] = ()  # what the batch's files had for each partition
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -77,7 +88,8 @@ class BatchReceipt:
         read = json.loads(text)
         accounts = (FileAccount(**{**one, "partitions": tuple(one["partitions"])}) for one in read["files"])
         superseded = {int(file_id): moved for file_id, moved in read["superseded"].items()}
-        return BatchReceipt(tuple(accounts), superseded, tuple(read["partitions"]))
+        rows = tuple(PartitionRows(**one) for one in read["rows"])
+        return BatchReceipt(tuple(accounts), superseded, tuple(read["partitions"]), rows)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ or none. On a directory that is a temporary file and a rename, on S3 it is how a
 """
 
 import hashlib
+import io
 import os
 import re
 import time
@@ -17,7 +18,7 @@ from typing import IO, Any
 
 import fsspec
 
-from slice_platform.errors import StoreUnavailable
+from slice_platform.errors import SettingsError, StoreUnavailable
 
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")
 CHUNK_BYTES = 4 * 1024**2
@@ -32,6 +33,11 @@ class StoredObject:
     version: str
     changed_at: datetime | None  # None where an object appears at once and whole (S3)
 
+    @property
+    def text(self) -> str:
+        """The key as text that any database takes: bytes of a file name that are no UTF-8 show as escapes."""
+        return self.key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
 
 @dataclass(frozen=True)
 class Digest:
@@ -44,6 +50,11 @@ class Store:
 
     def __init__(self, root: str, *, endpoint_url: str | None = None) -> None:
         is_s3 = root.startswith("s3://")
+        if any(sign in root for sign in "#?%"):
+            raise SettingsError(
+                f"The lake's root {root!r} holds one of # ? %, which file URIs take for something else. "
+                "Choose another SLICE_HOME or SLICE_LAKE_URI."
+            )
         options: dict[str, Any] = {"endpoint_url": endpoint_url} if is_s3 and endpoint_url else {}
         self.fs, self.root = fsspec.core.url_to_fs(root, **options)
         self.is_local = not is_s3
@@ -75,8 +86,9 @@ class Store:
                 return None
 
     def open(self, key: str) -> IO[bytes]:
+        """Open for reading; whatever the store does while it is read is a StoreUnavailable, too."""
         with _told("open", key):
-            return self.fs.open(f"{self.root}/{key}", "rb")  # type: ignore[no-any-return]  # fsspec is untyped
+            return io.BufferedReader(_Reading(key, self.fs.open(f"{self.root}/{key}", "rb")), CHUNK_BYTES)
 
     def digest(self, key: str) -> Digest:
         """Size and sha256 of what is stored, read back in full."""
@@ -106,6 +118,30 @@ class Store:
             except FileNotFoundError:
                 return
 
+    def remove_version(self, entry: StoredObject) -> None:
+        """Delete an object, unless it is another by now.
+
+        In a directory it is first moved out of sight: what a producer puts there meanwhile is kept.
+        """
+        now = self.stat(entry.key)
+        if now is None or now.version != entry.version:
+            return
+        if not self.is_local:
+            self.remove(entry.key)
+            return
+        full = f"{self.root}/{entry.key}"
+        aside = f"{os.path.dirname(full)}/.{uuid.uuid4().hex}.tmp"
+        with _told("delete", entry.key):
+            before = os.stat(full)
+            os.rename(full, aside)
+            moved = os.stat(aside)
+            if _identity(moved) == _identity(before) and _version(before) == entry.version:
+                os.remove(aside)
+            elif os.path.exists(full):
+                os.rename(aside, f"{os.path.dirname(full)}/{uuid.uuid4().hex}-{os.path.basename(full)}")
+            else:
+                os.rename(aside, full)
+
     def remove_tree(self, prefix: str) -> None:
         """Delete everything below `prefix`."""
         with _told("delete", prefix):
@@ -132,7 +168,7 @@ class Store:
         stat = os.stat(info["name"])
         # The change time is the kernel's: unlike mtime it cannot be carried over by `cp -p` or tar.
         changed = datetime.fromtimestamp(stat.st_ctime, UTC)
-        return StoredObject(key, stat.st_size, f"{stat.st_ctime_ns}-{stat.st_size}", changed)
+        return StoredObject(key, stat.st_size, _version(stat), changed)
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[IO[bytes]]:
@@ -154,6 +190,36 @@ class Store:
             finally:
                 if os.path.exists(aside):
                     os.remove(aside)
+
+
+class _Reading(io.RawIOBase):
+    """A stored object as a stream whose errors are the store's, never the content's."""
+
+    def __init__(self, key: str, stored: IO[bytes]) -> None:
+        super().__init__()
+        self._key, self._stored = key, stored
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        with _told("read", self._key):
+            chunk = self._stored.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._stored.close()
+        super().close()
+
+
+def _version(stat: os.stat_result) -> str:
+    return f"{stat.st_ctime_ns}-{stat.st_size}"
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int, int]:
+    """What stays the same when a file is renamed and nothing else."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def is_at_rest(entry: StoredObject, tick_seconds: float) -> bool:

@@ -62,7 +62,7 @@ def test_files_are_found_by_dataset_status_and_name(ledger: Ledger) -> None:
     assert [row.id for row in ledger.list_files()] == [one.id, two.id, other.id]
     assert [row.id for row in ledger.list_files("trips", statuses=[FileStatus.RECEIVED])] == [two.id]
     assert [row.id for row in ledger.list_files(source_key="landing/trips/1")] == [one.id]
-    assert ledger.has_unpublished() == {"trips"}
+    assert ledger.unfinished_datasets() == {"trips"}
 
 
 def test_a_file_whose_departure_was_not_booked_is_known(ledger: Ledger) -> None:

@@ -15,7 +15,9 @@ README = (PACKAGE_DIR.parent / "README.md").read_text(encoding="utf-8")
 
 
 def heredoc(name: str) -> str:
-    found = re.search(rf"cat > slice_platform/defs/orders/{name} <<'YAML'\n(.*?)^YAML$", README, re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf"cat > slice_platform/defs/orders/{name} <<'YAML'\n(.*?)^YAML$", README, re.DOTALL | re.MULTILINE
+    )
     assert found is not None, f"the README no longer writes {name}"
     return found[1]
 

@@ -40,7 +40,7 @@ def with_work(lake: Lake) -> list[str]:
     """Datasets with files in landing, or received and not yet published."""
     landing = look(lake)
     writing = {entry.key.split("/")[1] for entry in landing.still_written}
-    return sorted((landing.pending.keys() | lake.ledger.has_unpublished() | writing) & lake.datasets.keys())
+    return sorted((landing.pending.keys() | lake.ledger.unfinished_datasets() | writing) & lake.datasets.keys())
 
 
 def _run(

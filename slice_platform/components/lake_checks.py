@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from slice_platform.components.lake_partitions import partitions_def
+from slice_platform.errors import AccountingError
 from slice_platform.lake.audit import REJECTS, ROWS_ACCOUNTED, AuditedFile, check_names
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.publish import PartitionChange, Published
-from slice_platform.records import FileStatus
 
 MOST_MESSAGES = 20
 NOTHING_SET_ASIDE = "nothing_set_aside"
@@ -77,9 +77,20 @@ def results(dataset: Dataset, done: Published) -> list[dg.AssetCheckResult]:
     ]
 
 
+def failed_proof(dataset: Dataset, error: AccountingError) -> dg.AssetCheckEvaluation:
+    """A proof on what was written failed: the run is red, nothing was committed."""
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(["curated", dataset.name]),
+        check_name=error.check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=str(error),
+    )
+
+
 def set_aside(lake: Lake, dataset: Dataset) -> dg.AssetCheckEvaluation:
     """What of the dataset is in quarantine as a whole, as the ledger knows it now."""
-    files = lake.ledger.list_files(dataset.name, statuses=[FileStatus.QUARANTINED])
+    files = lake.ledger.quarantined_files(dataset.name)
     records = [dg.TableRecord({"id": f.id, "file": f.source_key, "reason": f.error or ""}) for f in files[-100:]]
     found: dict[str, dg.MetadataValue] = {"files": dg.MetadataValue.int(len(files))}
     return dg.AssetCheckEvaluation(
@@ -130,7 +141,9 @@ def _outcome(
 
 def _figures(name: str, change: PartitionChange, files: list[AuditedFile]) -> dict[str, int]:
     if name == ROWS_ACCOUNTED:
-        return {"good": change.rows_read, "published": change.rows_published, "duplicate": change.rows_duplicate}
+        rows = change.rows
+        published = rows.good - rows.duplicate
+        return {"published": published, "duplicate": rows.duplicate, "rejected": rows.rejected}
     if name == REJECTS:
         return {"rejected": sum(one.staged.rows_rejected for one in files), "files": len(files)}
     return {}

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import BaseModel
 
-from slice_platform.components.lake_checks import NOTHING_SET_ASIDE, check_specs, evaluations, results, set_aside
+from slice_platform.components.lake_checks import (
+    NOTHING_SET_ASIDE,
+    check_specs,
+    evaluations,
+    failed_proof,
+    results,
+    set_aside,
+)
 from slice_platform.components.lake_metadata import arrival_metadata, asset_metadata, partition_metadata
 from slice_platform.components.lake_partitions import ARRIVAL_DAYS, partitions_def
 from slice_platform.components.runtime import report, run_lake, told_to_dagster
+from slice_platform.errors import AccountingError
 from slice_platform.lake.dataset import Dataset, DatasetSpec, dataset_of
 from slice_platform.lake.ingest import altered_files, publish_pending, rebuild_partitions, receive_pending
+from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.publish import Published
 from slice_platform.lake.receive import Received
@@ -118,7 +127,20 @@ def raw_checks(dataset: Dataset) -> list[dg.AssetChecksDefinition]:
 
 def ingest_job(dataset: Dataset) -> dg.JobDefinition:
     """Receive, then publish: everything pending for the dataset, in as few commits as its bounds allow."""
+    receive, publish = _receive_op(dataset), _publish_op(dataset)
 
+    @dg.job(
+        name=f"{INGEST_PREFIX}{dataset.name}",
+        description=f"Publish everything that lies in landing/{dataset.name}/.",
+        tags={"slice/dataset": dataset.name},
+    )
+    def ingest() -> None:
+        publish(receive())
+
+    return ingest
+
+
+def _receive_op(dataset: Dataset) -> dg.OpDefinition:
     @dg.op(name=f"receive_{dataset.name}", out=dg.Out(dg.Nothing), pool=pool(dataset))
     def receive(context: dg.OpExecutionContext) -> None:
         with run_lake() as lake, told_to_dagster():
@@ -130,36 +152,38 @@ def ingest_job(dataset: Dataset) -> dg.JobDefinition:
             f"{len(received.quarantined)} quarantined, {len(received.changed_meanwhile)} still changing"
         )
 
-    @dg.op(
-        name=f"publish_{dataset.name}", ins={"received": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), pool=pool(dataset)
-    )
+    return receive
+
+
+def _publish_op(dataset: Dataset) -> dg.OpDefinition:
+    name = f"publish_{dataset.name}"
+
+    @dg.op(name=name, ins={"received": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), pool=pool(dataset))
     def publish(context: dg.OpExecutionContext) -> None:
         with run_lake() as lake, told_to_dagster():
-            for done in publish_pending(lake, dataset.name, report):
-                for change in done.partitions:
-                    if change.now is None:
-                        continue  # only refused files had rows for it
-                    context.log_event(
-                        dg.AssetMaterialization(
-                            asset_key=["curated", dataset.name],
-                            partition=change.key if dataset.partition else None,
-                            metadata=partition_metadata(lake, dataset, done, change),
-                        )
-                    )
-                for evaluation in evaluations(dataset, done):
-                    context.log_event(evaluation)  # type: ignore[arg-type]  # accepted; the annotation lags
-                context.log.info(summary(dataset, done))
-            context.log_event(set_aside(lake, dataset))  # type: ignore[arg-type]  # as above
+            try:
+                for done in publish_pending(lake, dataset.name, report):
+                    for event in changes(lake, dataset, done):
+                        context.log_event(event)
+                    context.log.info(summary(dataset, done))
+            except AccountingError as error:
+                context.log_event(failed_proof(dataset, error))  # type: ignore[arg-type]  # accepted; see below
+                raise
+            context.log_event(set_aside(lake, dataset))  # type: ignore[arg-type]  # accepted; the annotation lags
 
-    @dg.job(
-        name=f"{INGEST_PREFIX}{dataset.name}",
-        description=f"Publish everything that lies in landing/{dataset.name}/.",
-        tags={"slice/dataset": dataset.name},
-    )
-    def ingest() -> None:
-        publish(receive())
+    return publish
 
-    return ingest
+
+def changes(lake: Lake, dataset: Dataset, done: Published) -> Iterator[dg.AssetMaterialization]:
+    """What a batch did, for the asset's page: materializations of its partitions, then their checks."""
+    for change in done.partitions:
+        if change.now is not None:  # else only refused files had rows for it
+            yield dg.AssetMaterialization(
+                asset_key=["curated", dataset.name],
+                partition=change.key if dataset.partition else None,
+                metadata=partition_metadata(lake, dataset, done, change),
+            )
+    yield from evaluations(dataset, done)  # type: ignore[misc]  # log_event takes them too; its annotation lags
 
 
 def arrivals(dataset: Dataset, received: Received) -> Iterator[dg.AssetMaterialization]:

@@ -37,10 +37,10 @@ def partition_metadata(
     count = "dagster/partition_row_count" if dataset.partition else "dagster/row_count"
     found: dict[str, dg.MetadataValue] = {
         count: dg.MetadataValue.int(rows),
-        "rows_read": dg.MetadataValue.int(change.rows_read),
-        "rows_published": dg.MetadataValue.int(change.rows_published),
-        "rows_duplicate": dg.MetadataValue.int(change.rows_duplicate),
-        "rows_rejected": dg.MetadataValue.int(_rejected(done, change)),
+        "rows_read": dg.MetadataValue.int(change.rows.good + change.rows.rejected),
+        "rows_published": dg.MetadataValue.int(change.rows.good - change.rows.duplicate),
+        "rows_duplicate": dg.MetadataValue.int(change.rows.duplicate),
+        "rows_rejected": dg.MetadataValue.int(change.rows.rejected),
         "bytes": dg.MetadataValue.int(size),
         "data_files": dg.MetadataValue.int(now.data_files if now else 0),
         "seconds": dg.MetadataValue.float(round(done.seconds, 3)),
@@ -92,8 +92,3 @@ def _plain_bytes(done: Published, change: PartitionChange) -> float:
         for file_id, rows in change.rows_by_file.items()
         if file_id in files and files[file_id].rows_read
     )
-
-
-def _rejected(done: Published, change: PartitionChange) -> int:
-    """Rejects of the files that have rows here; a rejected row itself may have no partition."""
-    return sum(one.staged.rows_rejected for one in done.files if one.staged.file.id in change.rows_by_file)

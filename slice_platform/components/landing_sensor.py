@@ -98,7 +98,7 @@ def _to_do() -> dict[str, str]:
     with run_lake() as lake:
         landing = look(lake)
         todo = {f"{INGEST_PREFIX}{name}": _fingerprint(entries) for name, entries in landing.pending.items()}
-        for name in lake.ledger.has_unpublished() & lake.datasets.keys():
+        for name in lake.ledger.unfinished_datasets() & lake.datasets.keys():
             waiting = lake.ledger.list_files(name, statuses=[FileStatus.RECEIVED])
             job = f"{INGEST_PREFIX}{name}"
             todo[job] = _digest([todo.get(job, ""), *(str(file.id) for file in waiting)])
@@ -108,7 +108,7 @@ def _to_do() -> dict[str, str]:
 
 
 def _fingerprint(entries: Iterable[StoredObject]) -> str:
-    return _digest(f"{entry.key}:{entry.version}" for entry in entries)
+    return _digest(f"{entry.text}:{entry.version}" for entry in entries)
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
 from slice_platform.errors import SliceError, TransientError
 from slice_platform.lake.dataset import Dataset, load_datasets
@@ -38,7 +39,7 @@ def told_to_dagster() -> Iterator[None]:
     """Transient errors are retried by Dagster, permanent ones are not."""
     try:
         yield
-    except TransientError as error:
+    except (TransientError, OperationalError) as error:  # the ledger's database may be back in a moment
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
     except SliceError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error

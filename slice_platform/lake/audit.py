@@ -43,7 +43,11 @@ def check_names(dataset: Dataset) -> list[tuple[str, bool, str]]:
         (SCHEMA, True, "The file can be read and has the contract's required columns."),
         (UNIQUE_KEY, True, "No two rows of the table have the same key."),
         (ROWS_ACCOUNTED, True, "Rows read = rows published + duplicates + rejects, counted twice independently."),
-        (REJECTS, False, f"No row was rejected; a share above {dataset.spec.tolerated_rejects:.0%} keeps the file out."),
+        (
+            REJECTS,
+            False,
+            f"No row was rejected; a share above {dataset.spec.tolerated_rejects:.0%} keeps the file out.",
+        ),
         *rules,
     ]
 

@@ -113,7 +113,9 @@ def _typed(logical: LogicalType, text: str, names: Iterator[str]) -> str:
         case "date" | "time" | "timestamp":
             return _temporal(logical, text)
         case "object":
-            fields = ", ".join(f"{quoted(f.name)}: {_typed(f.type, _field(text, f.name), names)}" for f in logical.fields)
+            fields = ", ".join(
+                f"{quoted(f.name)}: {_typed(f.type, _field(text, f.name), names)}" for f in logical.fields
+            )
             return f"case when {text} is not null then {{{fields}}} end"
         case "array":
             assert logical.items is not None

@@ -16,7 +16,7 @@ from slice_platform.lake.types import LogicalType
 from slice_platform.lake.value_rules import ValueRules, read_type, read_value_rules
 from slice_platform.lake.yaml_lines import Place, YamlFile, read_yaml
 
-RESERVED = ("_file_id", "_row", "_ingested_at")
+RESERVED = ("filename", "file_row_number")  # DuckDB's own columns of a file; a leading underscore is ours
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,11 @@ def _columns(source: YamlFile, table: SchemaObject, place: Place) -> tuple[Colum
         here = (*place, "properties", position)
         if not prop.name:
             raise source.error((*here, "name"), "a property needs a name")
-        if prop.name in RESERVED:
-            raise source.error((*here, "name"), f"{prop.name!r} is a column the platform adds; choose another name")
+        if prop.name.startswith("_") or prop.name in RESERVED:
+            raise source.error(
+                (*here, "name"),
+                f"{prop.name!r} is kept for the platform, as are names with a leading underscore; choose another",
+            )
         if prop.name.lower() in {column.name.lower() for column in columns}:
             raise source.error((*here, "name"), f"{prop.name!r} appears twice (case does not tell names apart)")
         columns.append(_column(source, prop, here))

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import look
 from slice_platform.lake.publish import Published, publish, rebuild, recover
@@ -46,13 +45,16 @@ def receive_pending(lake: Lake, name: str, progress: Progress = _silent) -> Rece
 
 
 def publish_pending(lake: Lake, name: str, progress: Progress = _silent) -> Iterator[Published]:
-    """Raw to curated for everything received; one `Published` per commit, as it happens."""
+    """Raw to curated for everything received; one `Published` per commit, as it happens.
+
+    What a crash kept from being booked comes first.
+    """
     dataset = lake.dataset(name)
     with lake.ledger.exclusive(dataset.name):
-        recover(lake, dataset)
+        yield from recover(lake, dataset)
         waiting = lake.ledger.list_files(dataset.name, statuses=[FileStatus.RECEIVED])
         count = _counter(progress, "read", len(waiting))
-        for batch in batches(lake, dataset, waiting):
+        for batch in batches(lake, waiting):
             yield publish(lake, dataset, batch, count)
 
 
@@ -77,7 +79,7 @@ def altered_files(lake: Lake, name: str) -> list[str]:
     return altered
 
 
-def batches(lake: Lake, dataset: Dataset, files: list[FileRow]) -> Iterator[list[FileRow]]:
+def batches(lake: Lake, files: list[FileRow]) -> Iterator[list[FileRow]]:
     """Cut a backlog into batches bounded by files and bytes; a file larger than the bound is a batch alone."""
     batch: list[FileRow] = []
     for file in files:

@@ -1,31 +1,22 @@
-"""Which staged rows enter the table, which rows there they replace, and the Parquet that results.
+"""Which staged rows enter the table, and which rows there they replace.
 
 Of several rows with one key the one that is greatest in (order_by, file id, row number) wins. That order
 is a property of the files, never of the run, so any order of processing gives the same table. Only data
 files that hold a replaced row are rewritten.
 """
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from math import ceil
 
 import duckdb
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThanOrEqual
 
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
+from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.table import DataFile
-from slice_platform.lake.types import duckdb_type, literal, quoted
-
-ROW_GROUP_ROWS = 20_480
-WIDE_ROW_GROUP_ROWS = 122_880  # with hundreds of columns, small groups would fill the footer with statistics
-WIDE_COLUMNS = 100
-# Measured: level 2 is smaller and faster than DuckDB's 3. Bloom filters repeat what a small group's dictionary says.
-COMPRESSION = "compression zstd, compression_level 2, write_bloom_filter false"
-OWN_COLUMNS = ("_file_id", "_row", "_ingested_at")
+from slice_platform.lake.types import literal, quoted
 
 
 @dataclass(frozen=True)
@@ -36,6 +27,21 @@ class MergePlan:
     partitions: tuple[str, ...]  # that get new files, or lose some
     duplicates: dict[tuple[str, int], int]  # staged rows that lost, by partition and file
     superseded: dict[int, int]  # rows of earlier files that lost, by file
+    rebuilt: frozenset[str] = frozenset()  # partitions of which nothing old is kept
+
+    @property
+    def kept_rows(self) -> int:
+        """Old rows that are written again."""
+        return sum(file.rows for files in self.rewritten.values() for file in files) - sum(self.superseded.values())
+
+    @property
+    def rewritten(self) -> dict[str, list[DataFile]]:
+        """For each partition to write, the files of which rows are kept."""
+        found: dict[str, list[DataFile]] = {key: [] for key in self.partitions}
+        for file in self.remove:
+            if file.partition_key not in self.rebuilt:
+                found[file.partition_key].append(file)
+        return found
 
 
 def key_bounds(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> BooleanExpression:
@@ -50,12 +56,15 @@ def key_bounds(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Boole
         bounds = f"select min({quoted(name)}), max({quoted(name)}) from stage where _errors is null"
         low, high = (v.isoformat() if isinstance(v, date) else v for v in run(connection, bounds)[0])
         if low is not None:
-            found = And(found, And(GreaterThanOrEqual(name, low), LessThanOrEqual(name, high)))
+            found = And(found, And(GreaterThanOrEqual(name, low), LessThanOrEqual(name, high)))  # type: ignore[call-arg,misc]  # pyiceberg takes terms by position
     return found
 
 
 def plan_merge(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, existing: list[DataFile], rebuilt: frozenset[str] = frozenset()
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    existing: list[DataFile],
+    rebuilt: frozenset[str] = frozenset(),
 ) -> MergePlan:
     """Decide between staged rows and the rows of the `existing` data files.
 
@@ -63,7 +72,7 @@ def plan_merge(
     exactly those that enter the table.
     """
     run(connection, "create or replace table loser (_file_id BIGINT, _row BIGINT, _partition VARCHAR)")
-    run(connection, "create or replace table superseded (path VARCHAR, pos BIGINT, _file_id BIGINT)")
+    run(connection, "create or replace table superseded (_path VARCHAR, _pos BIGINT, _file_id BIGINT)")
     replaced = [file for file in existing if file.partition_key in rebuilt]
     rivals = [file for file in existing if file.partition_key not in rebuilt]
     if dataset.spec.mode == "replace":
@@ -76,67 +85,11 @@ def plan_merge(
     duplicates = _counted(connection, "select _partition, _file_id, count(*) from loser group by all")
     run(connection, "delete from stage using loser where stage._file_id = loser._file_id and stage._row = loser._row")
     superseded = dict(run(connection, "select _file_id, count(*) from superseded group by 1"))
-    paths = {path for (path,) in run(connection, "select distinct path from superseded")}
+    paths = {path for (path,) in run(connection, "select distinct _path from superseded")}
     remove = (*replaced, *(file for file in rivals if file.path in paths))
     staged = {key for (key,) in run(connection, "select distinct _partition from stage where _errors is null")}
     touched = sorted(staged | {file.partition_key for file in remove})
-    return MergePlan(remove, tuple(touched), duplicates, superseded)
-
-
-def write_partitions(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    plan: MergePlan,
-    *,
-    folder: str,
-    field_ids: str,
-    target_file_bytes: int,
-    stored_bytes_per_row: float,
-    rebuilt: frozenset[str],
-    threads: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> list[str]:
-    """Write the new data files below `folder`, partition by partition; their paths.
-
-    Sorted by `cluster_by`, row groups small enough to skip, zstd, files of about `target_file_bytes`.
-    """
-    columns = ", ".join(quoted(name) for name in (*dataset.contract.names, *OWN_COLUMNS))
-    order = ", ".join(quoted(name) for name in dict.fromkeys((*dataset.cluster_by, *dataset.key, "_file_id", "_row")))
-    rows_per_group = WIDE_ROW_GROUP_ROWS if len(dataset.contract.columns) > WIDE_COLUMNS else ROW_GROUP_ROWS
-    options = f"format parquet, {COMPRESSION}, row_group_size {rows_per_group}, field_ids {field_ids}"
-
-    def write(numbered: tuple[int, str]) -> list[str]:
-        number, key = numbered
-        cursor = connection.cursor()
-        rows = _partition_rows(dataset, key, columns, [f for f in plan.remove if f.partition_key == key and key not in rebuilt])
-        (count,) = run(cursor, f"select count(*) from ({rows})")[0]
-        parts = ceil(count * stored_bytes_per_row / target_file_bytes) if count else 0
-        paths = [f"{folder}/{number:05d}-{part}.parquet" for part in range(parts)]
-        if parts == 1:
-            run(cursor, f"copy ({rows} order by {order}) to {literal(paths[0])} ({options})")
-        elif parts > 1:
-            _write_in_parts(cursor, f"{rows} order by {order}", paths, count, options)
-        cursor.close()
-        progress(1)
-        return paths
-
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        return [path for paths in pool.map(write, enumerate(plan.partitions)) for path in paths]
-
-
-def existing_rows(dataset: Dataset, paths: Iterable[str], *, numbered: bool = False) -> str:
-    """A relation over data files with every column of the contract; columns they lack are NULL.
-
-    With `numbered` it has also `path` and `pos`, the place of the row in its file.
-    """
-    typed = ", ".join(f"null::{duckdb_type(c.type)} as {quoted(c.name)}" for c in dataset.contract.columns)
-    listed = ", ".join(literal(path) for path in paths)
-    where = ", filename = 'path', file_row_number = true" if numbered else ""
-    place = "* rename (file_row_number as pos)" if numbered else "*"
-    return (
-        f"((select {typed} limit 0) union all by name "
-        f"select {place} from read_parquet([{listed}], hive_partitioning = false, union_by_name = true{where}))"
-    )
+    return MergePlan(remove, tuple(touched), duplicates, superseded, rebuilt)
 
 
 def _lose_within_batch(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -145,7 +98,9 @@ def _lose_within_batch(connection: duckdb.DuckDBPyConnection, dataset: Dataset) 
         key += ", _partition"
     order = ", ".join(f"{quoted(name)} desc nulls last" for name in dataset.spec.order_by)
     best_first = f"{order}, _file_id desc, _row desc" if order else "_file_id desc, _row desc"
-    good = "(select * from stage where _errors is null and (_file_id, _row) not in (select (_file_id, _row) from loser))"
+    good = (
+        "(select * from stage where _errors is null and (_file_id, _row) not in (select (_file_id, _row) from loser))"
+    )
     if dataset.spec.mode == "merge":
         good = "(select * from stage where _errors is null)"
     # Counting keys is much cheaper than ranking all rows; only keys that occur twice are ranked.
@@ -167,13 +122,14 @@ def _lose_between_batch_and_table(
     run(
         connection,
         f"""create or replace temp table met as
-            select old.path, old.pos, old._file_id as old_file, new._file_id, new._row, new._partition,
+            select old._path, old._pos, old._file_id as old_file, new._file_id, new._row, new._partition,
               {_wins(dataset)} as wins
             from {existing_rows(dataset, [file.path for file in rivals], numbered=True)} old
-            join (select * from stage anti join loser using (_file_id, _row) where _errors is null) new using ({key})""",
+            join (select * from stage anti join loser using (_file_id, _row) where _errors is null) new
+              using ({key})""",
     )
     run(connection, "insert into loser select _file_id, _row, _partition from met where not wins")
-    run(connection, "insert into superseded select path, pos, old_file from met where wins")
+    run(connection, "insert into superseded select _path, _pos, old_file from met where wins")
 
 
 def _wins(dataset: Dataset) -> str:
@@ -186,9 +142,7 @@ def _wins(dataset: Dataset) -> str:
     return f"case {cases}else {last} end" if cases else last
 
 
-def _rivals_in_staged_partitions(
-    connection: duckdb.DuckDBPyConnection, rivals: list[DataFile]
-) -> list[DataFile]:
+def _rivals_in_staged_partitions(connection: duckdb.DuckDBPyConnection, rivals: list[DataFile]) -> list[DataFile]:
     staged = {key for (key,) in run(connection, "select distinct _partition from stage where _errors is null")}
     return [file for file in rivals if file.partition_key in staged]
 
@@ -196,10 +150,10 @@ def _rivals_in_staged_partitions(
 def _lose_to_latest_file(connection: duckdb.DuckDBPyConnection, dataset: Dataset, rivals: list[DataFile]) -> None:
     """Mode replace: a partition holds the rows of the latest file that has any for it."""
     key = dataset.partition.key_sql if dataset.partition else literal(WHOLE_TABLE)
-    old = "select null::varchar as path, null::bigint as pos, null::bigint as _file_id, null::varchar as part limit 0"
+    old = "select null::varchar as _path, null::bigint as _pos, null::bigint as _file_id, null::varchar as part limit 0"
     if rivals:
         rows = existing_rows(dataset, [file.path for file in rivals], numbered=True)
-        old = f"select path, pos, _file_id, {key} as part from {rows}"
+        old = f"select _path, _pos, _file_id, {key} as part from {rows}"
     run(connection, f"create or replace temp table old as {old}")
     run(
         connection,
@@ -214,29 +168,9 @@ def _lose_to_latest_file(connection: duckdb.DuckDBPyConnection, dataset: Dataset
     )
     run(
         connection,
-        """insert into superseded select o.path, o.pos, o._file_id from old o join latest l using (part)
+        """insert into superseded select o._path, o._pos, o._file_id from old o join latest l using (part)
            where o._file_id <> l._file_id""",
     )
-
-
-def _partition_rows(dataset: Dataset, key: str, columns: str, rewritten: list[DataFile]) -> str:
-    new = f"select {columns} from stage where _errors is null and _partition = {literal(key)}"
-    if not rewritten:
-        return new
-    old = existing_rows(dataset, [file.path for file in rewritten], numbered=True)
-    return f"{new} union all select {columns} from {old} anti join superseded using (path, pos)"
-
-
-def _write_in_parts(
-    cursor: duckdb.DuckDBPyConnection, ordered: str, paths: list[str], count: int, options: str
-) -> None:
-    """Sort once into a table that may spill, then cut it by position."""
-    run(cursor, f"create or replace temp table sorted as {ordered}")
-    size = ceil(count / len(paths))
-    for part, path in enumerate(paths):
-        between = f"rowid between {part * size} and {(part + 1) * size - 1}"
-        run(cursor, f"copy (select * from sorted where {between} order by rowid) to {literal(path)} ({options})")
-    run(cursor, "drop table sorted")
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[tuple[str, int], int]:

@@ -3,7 +3,7 @@
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import engine, run
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.merge import existing_rows
+from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.table import data_files, load_table
 from slice_platform.lake.types import quoted
 

@@ -18,8 +18,8 @@ from slice_platform.lake.engine import run
 from slice_platform.lake.lake import LANDING, Lake
 from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.sources import MAX_LINE_BYTES, SourceFile, read_header
-from slice_platform.lake.types import literal, quoted
-from slice_platform.lake.views import View, listed, no_rows
+from slice_platform.lake.types import listed, literal, quoted
+from slice_platform.lake.views import View, no_rows
 from slice_platform.records import FileRow, FileStatus
 
 _Columns: TypeAlias = tuple[tuple[str, str], ...]  # name and type, as the file has them

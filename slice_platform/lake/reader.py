@@ -14,7 +14,7 @@ from typing import IO
 
 import duckdb
 
-from slice_platform.errors import StoreUnavailable
+from slice_platform.errors import ContractError, StoreUnavailable
 from slice_platform.lake.cast_sql import broken_rules, misfit, says_misfit, typed
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
@@ -91,7 +91,7 @@ def stage(
     return _with_counts(connection, read)
 
 
-def rejects_of(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: StagedFile) -> Iterator[Reject]:
+def rejects_of(lake: Lake, connection: duckdb.DuckDBPyConnection, staged: StagedFile) -> Iterator[Reject]:
     """Every reason of every rejected record of one staged file, in the order of the file."""
     if not staged.rows_rejected:
         return
@@ -160,14 +160,17 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
     below = path_below_dataset(file.source_key)
     spec = dataset.file_spec(below)
     if spec is None:
-        raise StoreUnavailable(f"Reading {file.raw_key!r}: its pattern was removed from defs.yaml of {dataset.name!r}.")
+        raise ContractError(
+            f"Reading {file.raw_key!r}: no pattern in defs.yaml of {dataset.name!r} matches {below!r} any more. "
+            "Restore the pattern; the file was received under it."
+        )
     source = SourceFile(file.id, lake.store.path(file.raw_key), below, spec)
     staged = StagedFile(file, source)
     if file.size_bytes == 0:
         return replace(staged, problem="the file is empty: 0 bytes")
+    spill = lake.settings.spill_dir
     cursor = connection.cursor()  # a cursor of its own has a reject_errors of its own
     try:
-        spill = lake.settings.spill_dir
         with (
             lake.store.open(file.raw_key) as stream,
             unpacked(source, stream, spill) as (plain, bytes_, size_bytes),
@@ -184,7 +187,8 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
             f"Reading {file.raw_key!r}: raw does not hold it. Restore the object, then run the job again."
         ) from error
     except duckdb.Error as error:
-        if isinstance(error, duckdb.OutOfMemoryException) or _OUR_DISK.search(str(error)):
+        said = str(error).replace(source.path, "").replace(str(spill), "")
+        if isinstance(error, duckdb.OutOfMemoryException) or _OUR_DISK.search(said):
             raise StoreUnavailable(f"Reading {file.raw_key!r}: DuckDB had no room: {error}") from error
         return replace(staged, problem=_what_is_wrong(error))
     except OSError as error:
@@ -196,7 +200,10 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
 def _typed_rows(dataset: Dataset, file: FileRow, source: SourceFile, relation: str) -> str:
     columns = dataset.contract.columns
     types = [replace(c.type, format=None) if dataset.is_from_path(c) else c.type for c in columns]
-    values = ", ".join(f"{typed(logical, f't{i}')} as {quoted(c.name)}" for i, (c, logical) in enumerate(zip(columns, types, strict=True)))
+    values = ", ".join(
+        f"{typed(logical, f'_t{i}')} as {quoted(c.name)}"
+        for i, (c, logical) in enumerate(zip(columns, types, strict=True))
+    )
     names = ", ".join(quoted(c.name) for c in columns)
     reasons = _reasons(dataset, source)
     bad = " or ".join(f"coalesce({condition}, false)" for condition, _, _ in reasons)
@@ -207,20 +214,20 @@ def _typed_rows(dataset: Dataset, file: FileRow, source: SourceFile, relation: s
     partition = dataset.partition.key_sql if dataset.partition else literal(WHOLE_TABLE)
     return f"""
         select {names}, {file.id}, _row, timestamptz {literal(file.received_at.isoformat())}, {partition},
-          case when bad then list_filter([{listed}], lambda e: e is not null) end,
-          case when bad then _raw end,
+          case when _bad then list_filter([{listed}], lambda e: e is not null) end,
+          case when _bad then _raw end,
           case when len(_extra) > 0 then _extra end
-        from (select *, {bad} as bad from (select *, {values} from ({relation})))"""
+        from (select *, {bad} as _bad from (select *, {values} from ({relation})))"""
 
 
 def _reasons(dataset: Dataset, source: SourceFile) -> list[tuple[str, str, str]]:
     """(condition, column, reason), all SQL, for everything that makes a record a reject."""
     found = [("_broken is not null", "null::varchar", "_broken")]
     for i, column in enumerate(dataset.contract.columns):
-        name, text = quoted(column.name), f"t{i}"
+        name, text = quoted(column.name), f"_t{i}"
         says = literal(column.name)
         if column.type.kind != "string":
-            unfit = misfit(column.type, text, name, f"d{i}", document_path(source, column))
+            unfit = misfit(column.type, text, name, f"_d{i}", document_path(source, column))
             found.append((unfit, says, says_misfit(column, text)))
         if column.required or (dataset.partition and dataset.partition.column == column.name):
             found.append((f"_broken is null and {text} is null", says, "'required, but empty'"))
@@ -235,10 +242,16 @@ def _outside_of_partitions(dataset: Dataset) -> list[tuple[str, str, str]]:
 
     def limit(moment: datetime) -> str:
         zoned = kind.kind == "timestamp" and kind.has_zone
-        return f"cast({literal(moment.isoformat() if zoned else f'{moment:%Y-%m-%d %H:%M:%S}')} as {'timestamptz' if zoned else 'timestamp'})"
+        if zoned:
+            return f"cast({literal(moment.isoformat())} as timestamptz)"
+        return f"cast({literal(f'{moment:%Y-%m-%d %H:%M:%S}')} as timestamp)"
 
     start, end = dataset.partition.start, dataset.partition.end
-    early = (f"{quoted(column)} < {limit(start)}", literal(column), literal(f"lies before partition.start {start:%Y-%m-%d %H:%M}"))
+    early = (
+        f"{quoted(column)} < {limit(start)}",
+        literal(column),
+        literal(f"lies before partition.start {start:%Y-%m-%d %H:%M}"),
+    )
     if end is None:
         return [early]
     late = f"{quoted(column)} >= {limit(end)}"
@@ -247,11 +260,11 @@ def _outside_of_partitions(dataset: Dataset) -> list[tuple[str, str, str]]:
 
 def _with_counts(connection: duckdb.DuckDBPyConnection, read: list[StagedFile]) -> list[StagedFile]:
     bad = dict(run(connection, "select _file_id, count(*) from stage where _errors is not null group by 1"))
-    unknown = run(connection, "select _file_id, list(distinct e) from (select _file_id, unnest(_extra) e from stage) group by 1")
+    unknown = run(
+        connection, "select _file_id, list(distinct e) from (select _file_id, unnest(_extra) e from stage) group by 1"
+    )
     names = {file_id: tuple(sorted(found)) for file_id, found in unknown}
-    return [
-        replace(one, rows_bad=bad.get(one.file.id, 0), unknown_columns=names.get(one.file.id, ())) for one in read
-    ]
+    return [replace(one, rows_bad=bad.get(one.file.id, 0), unknown_columns=names.get(one.file.id, ())) for one in read]
 
 
 def _what_is_wrong(error: duckdb.Error) -> str:

@@ -19,6 +19,7 @@ from slice_platform.records import FileRow, FileStatus
 from slice_platform.store import StoredObject
 
 Progress: TypeAlias = Callable[[int], None]
+_NAME_BYTES = 200
 _LIVE = (FileStatus.RECEIVED, FileStatus.PUBLISHED)
 
 
@@ -85,7 +86,7 @@ def _repair(lake: Lake, dataset: str) -> None:
 
 def _leftover(lake: Lake, dataset: str, entry: StoredObject) -> FileRow | None:
     """The row of an object that a crash kept from leaving landing, though it was kept and booked."""
-    rows = lake.ledger.list_files(dataset, source_key=entry.key)
+    rows = lake.ledger.list_files(dataset, source_key=entry.text)
     return next((row for row in rows if row.version == entry.version and not row.left_landing), None)
 
 
@@ -93,12 +94,12 @@ def _take(lake: Lake, dataset: str, entry: StoredObject, received: Received) -> 
     if leftover := _leftover(lake, dataset, entry):
         _leave_landing(lake, leftover, entry, received)
         return
-    if lake.dataset(dataset).file_spec(path_below_dataset(entry.key)) is None:
+    if lake.dataset(dataset).file_spec(path_below_dataset(entry.text)) is None:
         patterns = ", ".join(spec.pattern for spec in lake.dataset(dataset).spec.files)
-        why = f"the name {entry.key!r} matches none of the patterns of {dataset!r}: {patterns}"
+        why = f"the name {entry.text!r} matches none of the patterns of {dataset!r}: {patterns}"
         _quarantine_unread(lake, dataset, entry, why, received)
         return
-    earlier = lake.ledger.list_files(dataset, source_key=entry.key)
+    earlier = lake.ledger.list_files(dataset, source_key=entry.text)
     row = _copy(lake, dataset, entry, _raw_key)
     if row is None:
         received.changed_meanwhile.append(entry.key)
@@ -156,18 +157,21 @@ def _quarantine_unread(lake: Lake, dataset: str, entry: StoredObject, why: str, 
 
 
 def _leave_landing(lake: Lake, row: FileRow, entry: StoredObject, received: Received) -> None:
-    now = lake.store.stat(entry.key)
-    if now is not None and now.version == entry.version:
-        lake.store.remove(entry.key)
+    lake.store.remove_version(entry)
     booked = lake.ledger.update_file(row.id, left_landing=True)
     received.of(booked.status).append(booked)
 
 
 def _raw_key(dataset: str, file_id: int, received_at: datetime, name: str) -> str:
     # Engines would read these characters as a pattern; the ledger keeps the name as it was.
-    plain = re.sub(r"[*?\[\]{}]", "_", name)
+    plain = re.sub(r"[*?\[\]{}]", "_", _shortened(name))
     return f"{RAW}/{dataset}/arrived={received_at:%Y-%m-%d}/{file_id:08d}-{plain}"
 
 
 def _quarantine_key(dataset: str, file_id: int, _received_at: datetime, name: str) -> str:
-    return f"{QUARANTINE}/{dataset}/{file_id:08d}/{name}"
+    return f"{QUARANTINE}/{dataset}/{file_id:08d}/file/{_shortened(name)}"
+
+
+def _shortened(name: str) -> str:
+    """The end of a name that leaves room for what is put before it: file systems allow 255 bytes."""
+    return name.encode()[-_NAME_BYTES:].decode(errors="ignore")

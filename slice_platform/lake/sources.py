@@ -1,6 +1,6 @@
 """Relations over one raw file: a row per record, its contract columns still as text.
 
-Columns: `t0..tn` in the contract's order (leaves of nested ones are text too), `d0..dn` the JSON document
+Columns: `_t0.._tn` in the contract's order (leaves of nested ones are text too), `_d0.._dn` the JSON document
 that a nested one was taken from, `_row` (the record's number in the file, from 1), `_raw` (its
 text), `_broken` (why it is no record at all, or NULL) and `_extra` (names it has beyond the contract).
 """
@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, cast
 
 import duckdb
 import pyarrow as pa
-from isal import igzip
+from isal import igzip, isal_zlib
+from isal.igzip_lib import IsalError
 
 from slice_platform.lake.cast_sql import json_path, json_shape, text_type, value_shape
 from slice_platform.lake.contract import Column
@@ -104,15 +105,15 @@ def _chunks(source: SourceFile, stream: IO[bytes]) -> Iterator[bytes]:
         with _plain(source, stream) as plain:
             while chunk := plain.read(1 << 20):
                 yield chunk
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, IsalError, isal_zlib.error) as error:  # type: ignore[misc]  # isal leaves them untyped
         raise FileProblem(f"damaged or incomplete {source.compression} file: {error}") from error
 
 
 @contextmanager
 def _plain(source: SourceFile, stream: IO[bytes]) -> Iterator[IO[bytes]]:
     if source.compression == "gzip":
-        with igzip.GzipFile(fileobj=stream) as plain:
-            yield plain
+        with igzip.GzipFile(fileobj=stream) as plain:  # type: ignore[no-untyped-call]  # isal annotates in part
+            yield cast(IO[bytes], plain)
     elif source.compression == "zstd":
         with pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd") as plain:
             yield plain
@@ -166,8 +167,8 @@ def _jsonl(dataset: Dataset, source: SourceFile) -> str:
     columns = _file_columns(dataset)
     shape = json_shape([(column.name, column.type) for column in columns])
     known = ", ".join(literal(column.name) for column in columns)
-    texts = ", ".join(f"{_text(dataset, source, c, f'r.{quoted(c.name)}')} as t{i}" for i, c in _numbered(dataset))
-    docs = "".join(f"j as d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
+    texts = ", ".join(f"{_text(dataset, source, c, f'r.{quoted(c.name)}')} as _t{i}" for i, c in _numbered(dataset))
+    docs = "".join(f"j as _d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
     return f"""
         select {texts}, {docs}_row, line as _raw,
           case when j is null then 'the line is not JSON' when not is_object then 'the line is not a JSON object' end
@@ -190,7 +191,7 @@ def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
         # Quoted nothing is an empty string; for every other type it can only mean nothing.
         return _text(dataset, source, column, field if column.type.kind == "string" else f"nullif({field}, '')")
 
-    flat = ", ".join(f"{text(c)} as t{i}" for i, c in _numbered(dataset) if not c.type.is_nested)
+    flat = ", ".join(f"{text(c)} as _t{i}" for i, c in _numbered(dataset) if not c.type.is_nested)
     nested = [(i, c, text(c)) for i, c in _numbered(dataset) if c.type.is_nested]
     fields = ", ".join(f"coalesce({field}, '')" for field in position.values())
     raw = f"concat_ws({literal(source.spec.delimiter)}, {fields})"
@@ -198,8 +199,8 @@ def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
     names = "[" + ", ".join(literal(name) for name in extra) + "]::varchar[]"
     unfit = " or ".join(f"({field} is not null and try_cast({field} as json) is null)" for _, _, field in nested)
     broken = f"case when {unfit} then 'a nested column is not JSON' end" if unfit else "null::varchar"
-    docs = "".join(f"try_cast({field} as json) as d{i}, " for i, _, field in nested)
-    parsed = "".join(f"from_json(d{i}, {value_shape(c.type)}) as t{i}, " for i, c, _ in nested)
+    docs = "".join(f"try_cast({field} as json) as _d{i}, " for i, _, field in nested)
+    parsed = "".join(f"from_json(_d{i}, {value_shape(c.type)}) as _t{i}, " for i, c, _ in nested)
     return f"""
         select {parsed}* from (
           select {flat}{", " if flat else ""}{docs}_row, {raw} as _raw, {broken} as _broken,
@@ -243,8 +244,8 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
         name = quoted(column.name)
         return f"try_cast({name} as json)" if types[column.name] == "VARCHAR" else f"to_json({name})"
 
-    texts = ", ".join(f"{text(c)} as t{i}" for i, c in _numbered(dataset))
-    docs = "".join(f"{document(c)} as d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
+    texts = ", ".join(f"{text(c)} as _t{i}" for i, c in _numbered(dataset))
+    docs = "".join(f"{document(c)} as _d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
     extra = [name for name in types if dataset.contract.column(name) is None]
     names = "[" + ", ".join(literal(name) for name in extra) + "]::varchar[]"
     whole = "{" + ", ".join(f"{quoted(name)}: {quoted(name)}" for name in types) + "}"

@@ -55,7 +55,7 @@ def _line(lake: Lake, landing: Landing, name: str, pending: int) -> DatasetStatu
         still_written=sum(_owner(lake, entry.key) == name for entry in landing.still_written),
         unpublished=_count(files, FileStatus.RECEIVED),
         rejected_rows=sum(file.rows_rejected for file in published),
-        quarantined=_count(files, FileStatus.QUARANTINED),
+        quarantined=len(lake.ledger.quarantined_files(name)),
     )
 
 

@@ -5,10 +5,10 @@ one snapshot. pyiceberg's own retry is off: it would append again what another w
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pyiceberg import types as ice
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -19,26 +19,17 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.manifest import DataFile as IcebergFile
-from pyiceberg.partitioning import PartitionField, PartitionSpec
-from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
-from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform, Transform, YearTransform
 
-from slice_platform.errors import ContractError, PermanentError
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import CURATED, Lake
-from slice_platform.lake.partitions import Grain, PartitionBy, key_of_iceberg_value
-from slice_platform.lake.types import LogicalType
+from slice_platform.lake.partitions import PartitionBy, key_of_iceberg_value
+from slice_platform.lake.table_schema import evolve, partition_spec_of, schema_of
 from slice_platform.settings import Settings
 
+EVERYTHING = AlwaysTrue()
 BATCH = "slice.batch"  # snapshot property: which batch of the ledger made the snapshot
-_TRANSFORMS: dict[Grain, type[Transform]] = {  # type: ignore[type-arg]  # each transform has types of its own
-    "hour": HourTransform,
-    "day": DayTransform,
-    "month": MonthTransform,
-    "year": YearTransform,
-}
 _PROPERTIES = {
     "format-version": "2",
     "commit.retry.num-retries": "0",
@@ -76,26 +67,26 @@ def ensure_table(lake: Lake, dataset: Dataset) -> Table:
     Raises:
         ContractError: the contract contradicts the table; the message says how.
     """
-    catalog = _catalog(lake)
-    try:
+    table = load_table(lake, dataset)
+    if table is not None:
+        return evolve(table, dataset)
+    catalog, schema = _catalog(lake), schema_of(dataset)
+    with suppress(NamespaceAlreadyExistsError):
         catalog.create_namespace(CURATED)
-    except NamespaceAlreadyExistsError:
-        pass  # every call but the first
-    schema = _schema(dataset)
     try:
         return catalog.create_table(
             (CURATED, dataset.name),
             schema,
             location=_uri(lake.store.path(f"{CURATED}/{dataset.name}")),
-            partition_spec=_partition_spec(dataset, schema),
+            partition_spec=partition_spec_of(dataset, schema),
             properties=_PROPERTIES,
         )
-    except TableAlreadyExistsError:
-        return _evolved(catalog.load_table((CURATED, dataset.name)), dataset)
+    except TableAlreadyExistsError:  # made by another process meanwhile
+        return evolve(catalog.load_table((CURATED, dataset.name)), dataset)
 
 
 def data_files(
-    table: Table, partition: PartitionBy | None, row_filter: BooleanExpression = AlwaysTrue()
+    table: Table, partition: PartitionBy | None, row_filter: BooleanExpression = EVERYTHING
 ) -> list[DataFile]:
     """The data files of the current snapshot that may hold rows the filter accepts."""
     return [
@@ -116,7 +107,8 @@ def commit(table: Table, *, remove: Iterable[DataFile], add: list[str], batch_id
     Raises:
         LostRaceError: another writer was faster; nothing changed.
     """
-    from pyiceberg.io.pyarrow import parquet_files_to_data_files  # brings pandas, which loading definitions can do without
+    # Here, as it brings pandas, which loading definitions can do without.
+    from pyiceberg.io.pyarrow import parquet_files_to_data_files  # noqa: PLC0415
 
     removed = list(remove)
     try:
@@ -125,7 +117,7 @@ def commit(table: Table, *, remove: Iterable[DataFile], add: list[str], batch_id
             with update.overwrite() if removed else update.fast_append() as snapshot:
                 for file in removed:
                     snapshot.delete_data_file(file.iceberg)
-                uris = iter([_uri(path) for path in add])
+                uris = map(_uri, add)
                 for added in parquet_files_to_data_files(table.io, transaction.table_metadata, uris):
                     snapshot.append_data_file(added)
     except (CommitFailedException, ValidationException) as error:
@@ -141,11 +133,6 @@ def snapshot_of_batch(table: Table | None, batch_id: str) -> Snapshot | None:
         if snapshot.summary is not None and snapshot.summary.additional_properties.get(BATCH) == batch_id:
             return snapshot
     return None
-
-
-def field_ids(table: Table) -> str:
-    """The FIELD_IDS option of DuckDB's COPY, so that columns keep their identity through a rename."""
-    return "{" + ", ".join(_field_id(field) for field in table.schema().fields) + "}"
 
 
 def local_path(uri: str) -> str:
@@ -168,86 +155,3 @@ def _open_catalog(settings: Settings, warehouse: str) -> Catalog:
         return load_catalog("slice", type="glue", warehouse=warehouse, **where)
     settings.home_dir.mkdir(parents=True, exist_ok=True)
     return load_catalog("slice", type="sql", uri=settings.iceberg_catalog_url, warehouse=warehouse)
-
-
-def _schema(dataset: Dataset) -> Schema:
-    ids = iter(range(1, 1_000_000))
-    fields = [
-        ice.NestedField(next(ids), c.name, _iceberg_type(c.type, ids), doc=c.description) for c in dataset.contract.columns
-    ]
-    own = (("_file_id", ice.LongType()), ("_row", ice.LongType()), ("_ingested_at", ice.TimestamptzType()))
-    return Schema(*fields, *(ice.NestedField(next(ids), name, kind) for name, kind in own))
-
-
-def _iceberg_type(logical: LogicalType, ids: Iterable[int]) -> ice.IcebergType:
-    """Field ids are provisional: the catalog renumbers them when it creates the table."""
-    plain: dict[str, ice.IcebergType] = {
-        "string": ice.StringType(),
-        "integer": ice.LongType(),
-        "boolean": ice.BooleanType(),
-        "date": ice.DateType(),
-        "time": ice.TimeType(),
-    }
-    match logical.kind:
-        case "number" if logical.precision is not None:
-            return ice.DecimalType(logical.precision, logical.scale)
-        case "number":
-            return ice.DoubleType()
-        case "timestamp":
-            return ice.TimestamptzType() if logical.has_zone else ice.TimestampType()
-        case "object":
-            return ice.StructType(
-                *(ice.NestedField(next(iter(ids)), f.name, _iceberg_type(f.type, ids)) for f in logical.fields)
-            )
-        case "array":
-            assert logical.items is not None
-            return ice.ListType(next(iter(ids)), _iceberg_type(logical.items, ids), element_required=False)
-        case kind:
-            return plain[kind]
-
-
-def _partition_spec(dataset: Dataset, schema: Schema) -> PartitionSpec:
-    if dataset.partition is None:
-        return PartitionSpec()
-    grain, source = dataset.partition.grain, schema.find_field(dataset.partition.column)
-    name = f"{dataset.partition.column}_{grain}"
-    return PartitionSpec(PartitionField(source.field_id, 1000, _TRANSFORMS[grain](), name))
-
-
-def _evolved(table: Table, dataset: Dataset) -> Table:
-    wanted, found = _schema(dataset), table.schema()
-    for field in wanted.fields:
-        there = next((f for f in found.fields if f.name == field.name), None)
-        if there is not None and str(there.field_type) != str(field.field_type) and not field.field_type.is_struct:
-            raise ContractError(
-                f"{dataset.contract.path}: column {field.name!r} is {field.field_type}, but the table holds "
-                f"{there.field_type}. Give the column another name, or restore its type."
-            )
-    names = {field.name for field in wanted.fields}
-    if gone := [field.name for field in found.fields if field.name not in names]:
-        raise ContractError(
-            f"{dataset.contract.path}: {', '.join(map(repr, gone))} left the contract, but the table holds it. "
-            "Restore the column; dropping or renaming one is not supported."
-        )
-    if [f for f in table.spec().fields] != [] and dataset.partition is None:
-        raise PermanentError(f"{dataset.name!r} is partitioned in the catalog, but not in defs.yaml. Restore `partition`.")
-    if added := [field for field in wanted.fields if field.name not in {f.name for f in found.fields}]:
-        with table.update_schema() as update:
-            for field in added:
-                update.add_column(field.name, field.field_type, doc=field.doc)
-    return table
-
-
-def _field_id(field: ice.NestedField) -> str:
-    name = "'" + field.name.replace("'", "''") + "'"
-    nested = _nested_ids(field.field_type)
-    return f"{name}: {{'__duckdb_field_id': {field.field_id}{', ' + nested if nested else ''}}}"
-
-
-def _nested_ids(kind: ice.IcebergType) -> str:
-    if isinstance(kind, ice.StructType):
-        return ", ".join(_field_id(field) for field in kind.fields)
-    if isinstance(kind, ice.ListType):
-        inner = _nested_ids(kind.element_type)
-        return f"'element': {{'__duckdb_field_id': {kind.element_id}{', ' + inner if inner else ''}}}"
-    return ""

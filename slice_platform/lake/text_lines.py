@@ -39,7 +39,10 @@ def unread_lines(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> t
     """The records that the scan just run on this connection refused, once each."""
     if source.spec.format == "parquet":
         return ()
-    rows = run(connection, "select line, min(error_type::varchar), any_value(csv_line) from reject_errors group by line order by line")
+    rows = run(
+        connection,
+        "select line, min(error_type::varchar), any_value(csv_line) from reject_errors group by line order by line",
+    )
     return tuple(UnreadLine(line, None, _WORDS.get(kind, kind.lower()), text or "") for line, kind, text in rows)
 
 

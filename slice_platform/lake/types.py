@@ -1,5 +1,6 @@
 """Logical types of a contract, and how DuckDB spells them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,6 +68,11 @@ def quoted(name: str) -> str:
 def literal(value: object) -> str:
     """A string literal, safe in any SQL of ours."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def listed(values: Iterable[str]) -> str:
+    """A list of string literals."""
+    return "[" + ", ".join(literal(value) for value in values) + "]"
 
 
 def duckdb_type(logical: LogicalType) -> str:

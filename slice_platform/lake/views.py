@@ -8,7 +8,7 @@ from pyiceberg.table import Table
 
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.table import data_files
-from slice_platform.lake.types import duckdb_type, literal, quoted
+from slice_platform.lake.types import duckdb_type, listed, quoted
 
 _OWN_COLUMNS = (("_file_id", "BIGINT"), ("_row", "BIGINT"), ("_ingested_at", "TIMESTAMPTZ"))
 
@@ -49,11 +49,6 @@ def curated_columns(dataset: Dataset) -> list[tuple[str, str]]:
 def no_rows(columns: Iterable[tuple[str, str]]) -> str:
     """A SELECT of these columns that finds nothing."""
     return f"select {', '.join(f'null::{kind} as {quoted(name)}' for name, kind in columns)} where false"
-
-
-def listed(paths: Iterable[str]) -> str:
-    """A list of paths, safe in any SQL of ours."""
-    return "[" + ", ".join(literal(path) for path in paths) + "]"
 
 
 def _count_files(table: Table) -> int:

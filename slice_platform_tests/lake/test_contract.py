@@ -51,7 +51,7 @@ def test_pii_and_descriptions_are_kept(folder: Path) -> None:
         ("apiVersion: v3.1.0", "apiVersion: v2.2.2", "apiVersion", "expected v3.x"),
         ("name: trips", "name: rides", "schema.0.name", "expected the folder's name 'trips'"),
         ("primaryKey: true", "primaryKey: often", "schema.0.properties.0.primaryKey", "got 'often'"),
-        ("name: distance", "name: _row", "schema.0.properties.2.name", "a column the platform adds"),
+        ("name: distance", "name: _row", "schema.0.properties.2.name", "kept for the platform"),
         ("name: distance", "name: ID", "schema.0.properties.2.name", "appears twice"),
         (
             "logicalType: string",

@@ -19,7 +19,7 @@ CASES: list[tuple[Grain, str, Transform[int, int]]] = [
 
 
 def by(grain: Grain) -> PartitionBy:
-    return PartitionBy("at", grain, START, None, LogicalType("timestamp", has_zone=True))
+    return PartitionBy("at", grain, START, LogicalType("timestamp", has_zone=True))
 
 
 @pytest.mark.parametrize(("grain", "key", "transform"), CASES)

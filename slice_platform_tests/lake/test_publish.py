@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from slice_platform.errors import AccountingError, CommitLost, RebuildRefused, StoreUnavailable
+from slice_platform.lake import batch
 from slice_platform.lake import publish as module
 from slice_platform.lake.ingest import batches, ingest, publish_pending, rebuild_partitions, receive_pending
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.merge import write_partitions
+from slice_platform.lake.layout import write_partitions
 from slice_platform.lake.table import LostRaceError, commit, load_table, local_path
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
@@ -71,7 +72,7 @@ def test_a_backlog_is_worked_off_in_batches_bounded_by_files_and_bytes(make_lake
         drop(lake, f"feed/{number}.csv", b"id,n,day\n".ljust(size, b"\n"))
     receive_pending(lake, "feed")
     waiting = lake.ledger.list_files("feed")
-    found = [[file.size_bytes for file in batch] for batch in batches(lake, lake.dataset("feed"), waiting)]
+    found = [[file.size_bytes for file in batch] for batch in batches(lake, waiting)]
     assert found == [[100, 100], [100, 10, 10], [10, 10], [400], [10]]
     assert len(list(publish_pending(lake, "feed"))) == 5
 
@@ -85,7 +86,7 @@ def lose_once(rival: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> N
             pending.pop()()
         return commit(*args, **options)  # type: ignore[arg-type]  # handed on as they came
 
-    monkeypatch.setattr(module, "commit", late)
+    monkeypatch.setattr(batch, "commit", late)
 
 
 @pytest.mark.parametrize("mode", ["merge", "append"])
@@ -125,7 +126,7 @@ def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
     def lose(*_args: object, **_options: object) -> object:
         raise LostRaceError
 
-    monkeypatch.setattr(module, "commit", lose)
+    monkeypatch.setattr(batch, "commit", lose)
     with pytest.raises(CommitLost, match="2 times"):
         deliver(lake, b_jsonl=SECOND)
     assert (stored(lake), lake.ledger.open_batches("feed")) == (before, [])
@@ -134,14 +135,14 @@ def test_a_writer_that_always_loses_gives_up_and_leaves_nothing(
     assert table_of(lake) == BOTH
 
 
-@pytest.mark.parametrize("count", ["_good_rows", "_count_by_file"])
+@pytest.mark.parametrize("count", ["_good_rows", "count_by_file"])
 def test_rows_that_do_not_add_up_are_not_published(
     make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch, count: str
 ) -> None:
     lake = make_lake(merged())
     deliver(lake, a_jsonl=FIRST)
-    if count == "_count_by_file":
-        honest = module._count_by_file
+    if count == "count_by_file":
+        honest = batch.count_by_file
         monkeypatch.setattr(module, count, lambda *a: {f: n - 1 for f, n in honest(*a).items()})
     else:  # as if a row had been lost between reading and writing
         write = write_partitions
@@ -150,7 +151,7 @@ def test_rows_that_do_not_add_up_are_not_published(
             connection.execute("delete from stage where id = 'c'").fetchall()  # type: ignore[attr-defined]  # DuckDB
             return write(connection, *args, **options)  # type: ignore[arg-type]  # handed on as they came
 
-        monkeypatch.setattr(module, "write_partitions", lossy)
+        monkeypatch.setattr(batch, "write_partitions", lossy)
     with pytest.raises(AccountingError, match="nothing was committed"):
         deliver(lake, b_jsonl=SECOND)
     assert (table_of(lake), snapshots(lake)) == ([("a", 1, 1), ("b", 1, 2)], 1)

@@ -40,7 +40,7 @@ class Desk:
         dataset = self.lake.dataset("feed")
         (staged,) = stage(self.lake, self.connection, dataset, [file])
         assert staged.problem is None, staged.problem
-        rejects = list(rejects_of(self.lake, self.connection, dataset, staged))
+        rejects = list(rejects_of(self.lake, self.connection, staged))
         assert staged.rows_rejected == len(rejects)
         return (
             run(self.connection, "select id, n from stage where _errors is null order by _row"),
