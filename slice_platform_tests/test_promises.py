@@ -45,8 +45,14 @@ from slice_platform_tests.samples import drop
 
 OLD = [("a", 1, 1), ("b", 1, 2)]
 GOOD = lines(("good", 1, 1))
+_packed = gzip.compress(b"".join(b'{"id":"%d","n":%d}\n' % (n, n * 7919) for n in range(5000)))
+FLIPPED = _packed[:200] + bytes([_packed[200] ^ 255]) + _packed[201:]
 HOSTILE = {
     "empty.csv": b"",
+    "flipped.jsonl.gz": FLIPPED,
+    "temporary.parquet": b"PAR1 no space left",
+    f"{'long' * 60}.jsonl": GOOD,
+    "[glob]*.jsonl": GOOD,
     "binary.csv": bytes(range(256)) * 100,
     "mark.jsonl": b"\xef\xbb\xbf" + GOOD,
     "crlf.csv": b"id,n,day\r\nx,1,2026-01-01\r\n",

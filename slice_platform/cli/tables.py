@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
+from rich.text import Text
 
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.rejects import folder_of
@@ -25,9 +26,10 @@ def terminal() -> Console:
 
 
 def grid(title: str | None, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table. Cells that hold data are added as Text: rich reads markup into what is a str."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+        table.add_column(Text(name), justify="right" if name in right else "left", no_wrap=name in right)
     return table
 
 
@@ -54,8 +56,8 @@ def print_files(lake: Lake, dataset: str | None, most: int | None, console: Cons
     table = grid(title, "id", "file", "received (UTC)", "bytes", "status", *figures[2:], "note", right=figures)
     for row in rows[-most:] if most else rows:
         table.add_row(
-            str(row.id), row.source_key.removeprefix("landing/"), _moment(row.received_at), decimal(row.size_bytes),
-            f"[{_COLOURS.get(row.status, 'yellow')}]{row.status}[/]", *(f"{n:,}" for n in _counts(row)), _note(row),
+            str(row.id), Text(row.source_key.removeprefix("landing/")), _moment(row.received_at), decimal(row.size_bytes),
+            Text(row.status, _COLOURS.get(row.status, "yellow")), *(f"{n:,}" for n in _counts(row)), Text(_note(row)),
         )  # fmt: skip
     console.print(table)
     if most and len(rows) > most:
@@ -64,14 +66,14 @@ def print_files(lake: Lake, dataset: str | None, most: int | None, console: Cons
 
 def print_rejects(lake: Lake, dataset: str, most: int, console: Console) -> None:
     for row in lake.ledger.list_files(dataset, statuses=[FileStatus.QUARANTINED]):
-        console.print(f"[red]set aside[/] {row.source_key}: {row.error}", highlight=False)
+        console.print(Text.assemble(("set aside", "red"), f" {row.source_key}: {row.error}"))
     table = grid(f"Rejected rows of {dataset}", "file", "line", "column", "reason", right=("line",))
     total = 0
     for row in lake.ledger.list_files(dataset):
         for line in read_rejects(lake, row):
             total += 1
             if total <= most:
-                table.add_row(row.name, line["line"], line["column"], line["reason"])
+                table.add_row(*(Text(text) for text in (row.name, line["line"], line["column"], line["reason"])))
     console.print(table if total else "No rejected rows.")
     if total:
         console.print(f"{min(most, total)} of {total}, with their text in quarantine/{dataset}/<file id>/rejects.csv")

@@ -9,6 +9,7 @@ from slice_platform.errors import ContractError, StoreUnavailable
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
 from slice_platform.lake.table import data_files, load_table
+from slice_platform.ledger import Ledger
 from slice_platform_tests.samples import drop
 
 CURATED = dg.AssetKey(["curated", "trips"])
@@ -169,3 +170,34 @@ def test_transient_errors_are_retried_and_permanent_ones_are_not() -> None:
     with pytest.raises(dg.Failure, match="line 3") as caught, told_to_dagster():
         raise ContractError("line 3 is wrong")
     assert caught.value.allow_retries is False
+
+
+def test_what_a_crash_kept_from_being_told_is_told_by_the_next_run(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    with monkeypatch.context() as dying:
+        dying.setattr(Ledger, "settle_batch", died)
+        dying.setattr("slice_platform.lake.publish.recover", lambda *_: [])
+        definitions.resolve_job_def("ingest_trips").execute_in_process(instance=instance, raise_on_error=False)
+    assert not instance.get_materialized_partitions(CURATED) and lake.ledger.unfinished_datasets() == {"trips"}
+    ingest(definitions, instance)
+    assert instance.get_materialized_partitions(CURATED) == {"2013-01-01", "2013-01-02", "2013-01-03"}
+    assert lake.ledger.unfinished_datasets() == set()
+
+
+def died(*_args: object, **_options: object) -> None:
+    raise StoreUnavailable("as if the process had died")
+
+
+def test_rows_that_do_not_add_up_fail_their_check_and_the_run(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(lake, "trips/a.csv", THREE_DAYS)
+    monkeypatch.setattr("slice_platform.lake.publish.count_by_file", lambda *_: {1: 2})
+    result = definitions.resolve_job_def("ingest_trips").execute_in_process(instance=instance, raise_on_error=False)
+    (log,) = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    assert not result.success and log.dagster_event is not None
+    failed = log.dagster_event.asset_check_evaluation_data
+    assert (failed.check_name, failed.passed) == ("rows_accounted", False)
+    assert "does not add up; nothing was committed" in str(failed.description)

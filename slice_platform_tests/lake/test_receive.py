@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,49 @@ def test_a_quarantined_file_dropped_again_is_taken_again(make_lake: MakeLake) ->
     (first,) = receive(lake, "trips", [drop(lake, "trips/a.csv", b"bad")]).accepted
     lake.ledger.update_file(first.id, status=FileStatus.QUARANTINED, error="the contract was wrong")
     assert len(receive(lake, "trips", [drop(lake, "trips/a.csv", b"bad")]).accepted) == 1
+
+
+@pytest.mark.parametrize("name", ["reason.json", "rejects.csv"])
+def test_a_stray_with_a_name_of_ours_keeps_its_bytes(make_lake: MakeLake, name: str) -> None:
+    lake = make_lake()
+    (row,) = set_aside_strays(lake, [drop(lake, f"nobody/{name}", b"precious")])
+    assert row.raw_key is not None
+    with lake.store.open(row.raw_key) as kept:
+        assert kept.read() == b"precious"
+
+
+def test_a_name_that_is_no_utf_8_is_received_under_its_escapes(make_lake: MakeLake, tmp_path: Path) -> None:
+    lake = make_lake()
+    folder = tmp_path / "lake" / "landing" / "trips"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"a\xff.csv")).write_bytes(b"x")
+    (row,) = receive(lake, "trips", look(lake).pending["trips"]).accepted
+    assert row.source_key == "landing/trips/a\\xff.csv"
+    assert not look(lake).pending
+
+
+def test_what_a_producer_puts_in_the_place_of_a_taken_object_stays(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look and the removal: the new object is moved aside with the old name, and put back."""
+    lake = make_lake()
+    entry, rename = drop(lake, "trips/a.csv", b"first"), os.rename
+
+    def replaced_just_before(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        lake.store.write(entry.key, b"second, longer")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", replaced_just_before)
+    lake.store.remove_version(entry)
+    with lake.store.open(entry.key) as kept:
+        assert kept.read() == b"second, longer"
+
+
+def test_a_quarantined_name_that_came_again_in_good_order_is_quarantined_no_more(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    (bad,) = receive(lake, "trips", [drop(lake, "trips/a.csv", b"bad")]).accepted
+    lake.ledger.update_file(bad.id, status=FileStatus.QUARANTINED, error="broken")
+    assert [row.id for row in lake.ledger.quarantined_files("trips")] == [bad.id]
+    receive(lake, "trips", [drop(lake, "trips/a.csv", b"good")])
+    assert lake.ledger.quarantined_files("trips") == []
