@@ -24,7 +24,7 @@ demo: $(STAMP) ## Ingest 336 776 real flights, query them, and say what to try n
 	$(BIN)/slice demo $(ARGS)
 
 test: $(STAMP) ## Run the tests (ARGS="-k receive -x" goes to pytest)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 dev: $(STAMP) ## Start the Dagster UI with sensors running
 	$(BIN)/slice dev $(ARGS)

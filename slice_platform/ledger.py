@@ -220,15 +220,15 @@ class Ledger:
             return set(connection.scalars(sa.union(received, left_open)))
 
     def quarantined_files(self, dataset: str) -> list[FileRow]:
-        """Files that are set aside as a whole, but for those whose name has been received well since."""
+        """Files that are set aside as a whole, but for those whose name has come again since."""
         later = files.alias()
-        mended = sa.exists().where(
+        came_again = sa.exists().where(
             later.c.dataset == files.c.dataset,
             later.c.source_key == files.c.source_key,
             later.c.id > files.c.id,
-            later.c.status.in_([FileStatus.RECEIVED, FileStatus.PUBLISHED]),
+            later.c.status.in_([FileStatus.RECEIVED, FileStatus.PUBLISHED, FileStatus.QUARANTINED]),
         )
-        return self._select_files(files.c.dataset == dataset, files.c.status == FileStatus.QUARANTINED, ~mended)
+        return self._select_files(files.c.dataset == dataset, files.c.status == FileStatus.QUARANTINED, ~came_again)
 
     def _select_files(self, *conditions: sa.ColumnElement[bool]) -> list[FileRow]:
         with self._engine.connect() as connection:

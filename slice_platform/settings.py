@@ -1,28 +1,47 @@
-"""Every knob of the platform. Each is an environment variable `SLICE_<NAME>` or a line of `.env`.
+"""Every knob of the platform. Each is an environment variable `SLICE_<NAME>` or a line of the project's `.env`.
 
 The two profiles differ here and nowhere else: on a laptop `lake_uri` is a directory and the catalog
 and the ledger are SQLite files; on AWS they are `s3://...`, `glue` and a Postgres URL.
 """
 
+import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from slice_platform.errors import SettingsError
 
 PACKAGE_DIR = Path(__file__).parent
+_MEMORY = re.compile(r"\d+(\.\d+)? ?([KMGT](i?B)?|%)", re.IGNORECASE)
+
+
+def project_folder() -> Path:
+    """Where `.env` and the default home lie, whatever folder a process starts in.
+
+    That is the checkout the package lies in; of an installed package it is the current folder.
+    """
+    checkout = PACKAGE_DIR.parent
+    return checkout if (checkout / "dagster.yaml").exists() else Path.cwd()
 
 
 class Settings(BaseSettings):
     """What differs between deployments, with its unit; read once per process by `load_settings`."""
 
-    model_config = SettingsConfigDict(env_prefix="SLICE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SLICE_", extra="ignore", frozen=True)
 
-    home: Path = Field(default=Path(".slice"), description="Directory of all local state.")
-    defs_dir: Path = Field(default=PACKAGE_DIR / "defs", description="Folder that holds one folder per dataset.")
+    home: Path = Field(
+        default=Path(".slice"),
+        description="Directory of all local state. In .env, and by default, it is relative to the project's folder.",
+    )
+    defs_dir: Path = Field(
+        default=PACKAGE_DIR / "defs",
+        description="Folder that holds one folder per dataset. For the library and for tests: the code location of "
+        "Dagster always loads the folder inside the package.",
+    )
     lake_uri: str | None = Field(
         default=None, description="Root of landing, raw, curated and quarantine: a directory or s3://..."
     )
@@ -37,7 +56,9 @@ class Settings(BaseSettings):
         default=None, description="Endpoint of S3 and Glue, for a local AWS; default AWS itself."
     )
 
-    duckdb_memory_limit: str = Field(default="1200MB", description="Memory DuckDB may hold before it spills.")
+    duckdb_memory_limit: str = Field(
+        default="1200MB", description="Memory DuckDB may hold before it spills: 1200MB, 2GiB or 50%."
+    )
     duckdb_threads: int = Field(default=2, ge=1, description="Threads of one DuckDB process.")
     batch_files: int = Field(default=200, ge=1, description="Most files that one commit publishes.")
     batch_bytes: int = Field(
@@ -51,6 +72,13 @@ class Settings(BaseSettings):
         default=900.0, ge=0, description="How long to wait for another run on the same dataset."
     )
     commit_attempts: int = Field(default=8, ge=1, description="How often a lost commit is planned again.")
+
+    @field_validator("duckdb_memory_limit")
+    @classmethod
+    def _is_an_amount(cls, value: str) -> str:
+        if not _MEMORY.fullmatch(value):
+            raise ValueError("expected an amount of memory such as 1200MB, 2GiB or 50%")
+        return value
 
     @cached_property
     def home_dir(self) -> Path:
@@ -74,13 +102,17 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings from the environment and `.env`; `overrides` win.
+    """Read the settings from the environment and the project's `.env`; `overrides` win.
 
     Raises:
         SettingsError: a variable is malformed; the message names it.
     """
+    folder = project_folder()
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # values are checked by pydantic itself
+        settings = Settings(_env_file=folder / ".env", **overrides)  # type: ignore[arg-type]  # pydantic checks values
     except ValidationError as error:
         found = "; ".join(f"SLICE_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"Reading the settings failed: {found}. Mend the variable or the .env file.") from error
+    if "home" in overrides or any(name.upper() == "SLICE_HOME" for name in os.environ):
+        return settings
+    return settings.model_copy(update={"home": folder / settings.home.expanduser()})

@@ -20,6 +20,7 @@ def world_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine and no `.env` reaches a test, and what it writes is its own."""
     for name in [name for name in os.environ if name.startswith(_KNOBS)]:
         monkeypatch.delenv(name)
+    monkeypatch.setattr("slice_platform.settings.PACKAGE_DIR", tmp_path / "slice_platform")  # no checkout: no `.env`
     monkeypatch.chdir(tmp_path)
 
 

@@ -87,7 +87,7 @@ def _flat(answer: pa.Table) -> pa.Table:
 
 
 def _has_no_csv(kind: pa.DataType) -> bool:
-    return pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_interval(kind)
+    return any(is_so(kind) for is_so in (pa.types.is_nested, pa.types.is_binary, pa.types.is_interval))
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.Array:

@@ -9,12 +9,12 @@ from slice_platform.settings import PACKAGE_DIR, load_settings
 
 
 def project_dir() -> Path:
-    """The folder with dagster.yaml and workspace.yaml: this one, or the one the package lies in.
+    """The folder with dagster.yaml and workspace.yaml: the one the package lies in, or this one.
 
     Raises:
         SettingsError: neither has them.
     """
-    for folder in (Path.cwd(), PACKAGE_DIR.parent):
+    for folder in (PACKAGE_DIR.parent, Path.cwd()):
         if (folder / "dagster.yaml").exists() and (folder / "workspace.yaml").exists():
             return folder
     raise SettingsError(

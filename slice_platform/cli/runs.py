@@ -46,7 +46,12 @@ def with_work(lake: Lake) -> list[str]:
 def _run(
     definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, console: Console
 ) -> list[dg.AssetCheckEvaluation]:
-    columns = (TextColumn("{task.description:<28}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<28}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 

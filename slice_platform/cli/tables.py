@@ -55,8 +55,9 @@ def print_files(lake: Lake, dataset: str | None, most: int | None, console: Cons
     title = f"Files of {dataset}" if dataset else "Files"
     table = grid(title, "id", "file", "received (UTC)", "bytes", "status", *figures[2:], "note", right=figures)
     for row in rows[-most:] if most else rows:
+        key = Text(row.source_key.removeprefix("landing/"))
         table.add_row(
-            str(row.id), Text(row.source_key.removeprefix("landing/")), _moment(row.received_at), decimal(row.size_bytes),
+            str(row.id), key, _moment(row.received_at), decimal(row.size_bytes),
             Text(row.status, _COLOURS.get(row.status, "yellow")), *(f"{n:,}" for n in _counts(row)), Text(_note(row)),
         )  # fmt: skip
     console.print(table)
@@ -65,7 +66,7 @@ def print_files(lake: Lake, dataset: str | None, most: int | None, console: Cons
 
 
 def print_rejects(lake: Lake, dataset: str, most: int, console: Console) -> None:
-    for row in lake.ledger.list_files(dataset, statuses=[FileStatus.QUARANTINED]):
+    for row in lake.ledger.quarantined_files(dataset):
         console.print(Text.assemble(("set aside", "red"), f" {row.source_key}: {row.error}"))
     table = grid(f"Rejected rows of {dataset}", "file", "line", "column", "reason", right=("line",))
     total = 0

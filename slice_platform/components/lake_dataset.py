@@ -18,7 +18,7 @@ from slice_platform.components.lake_metadata import arrival_metadata, asset_meta
 from slice_platform.components.lake_partitions import ARRIVAL_DAYS, partitions_def
 from slice_platform.components.runtime import report, run_lake, told_to_dagster
 from slice_platform.errors import AccountingError
-from slice_platform.lake.dataset import Dataset, DatasetSpec, dataset_of
+from slice_platform.lake.dataset import TIER_TAG, Dataset, DatasetSpec, dataset_of
 from slice_platform.lake.ingest import altered_files, publish_pending, rebuild_partitions, receive_pending
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE
@@ -64,7 +64,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetSpec:
         group_name="raw",
         kinds={"file"},
         owners=list(dataset.spec.owners),
-        tags={**dataset.spec.tags, "slice/tier": "raw"},
+        tags={**dataset.spec.tags, TIER_TAG: "raw"},
     )
 
 
@@ -82,7 +82,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         group_name="curated",
         kinds={"iceberg", "parquet", "duckdb"},
         owners=list(dataset.spec.owners),
-        tags={**dataset.spec.tags, "slice/tier": "curated"},
+        tags={**dataset.spec.tags, TIER_TAG: "curated"},
         metadata=asset_metadata(dataset),
         pool=pool(dataset),
         code_version=dataset.contract.version,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from slice_platform.lake.contract import Column
-from slice_platform.lake.types import Field, LogicalType, duckdb_type, literal, quoted
+from slice_platform.lake.types import Field, LogicalType, duckdb_type, literal, quoted, typed_literal
 
 _INTEGER = "[+-]?[0-9]{1,19}"
 _DOUBLE = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
@@ -54,7 +54,7 @@ def misfit(logical: LogicalType, text: str, value: str, doc: str, path: str) -> 
 
 def broken_rules(column: Column, value: str) -> list[tuple[str, str]]:
     """Conditions on a typed value that make its row a reject, each with its reason (both SQL)."""
-    rules, target = column.rules, duckdb_type(column.type)
+    rules = column.rules
     found = []
     if column.type.has_zone:  # an offset may carry a value beyond what its own year says
         beyond = f"{value} not between {_FIRST} and {_LAST}"
@@ -66,7 +66,7 @@ def broken_rules(column: Column, value: str) -> list[tuple[str, str]]:
         (rules.exclusive_maximum, ">=", "is not below"),
     ):
         if bound is not None:
-            limit = f"cast({literal(bound)} as {target})" if column.type.kind != "integer" else bound
+            limit = typed_literal(column.type, bound)
             found.append((f"{value} {operator} {limit}", _says(value, f"{words} {bound}")))
     if rules.multiple_of is not None:
         found.append((f"{value} % {rules.multiple_of} <> 0", _says(value, f"is no multiple of {rules.multiple_of}")))
@@ -75,14 +75,11 @@ def broken_rules(column: Column, value: str) -> list[tuple[str, str]]:
     if rules.max_length is not None:
         found.append((f"len({value}) > {rules.max_length}", _says(value, f"is longer than {rules.max_length}")))
     for pattern in rules.patterns:
-        found.append(
-            (f"not regexp_full_match({value}::varchar, {literal(pattern)})", _says(value, f"does not match {pattern}"))
-        )
+        breaks = f"not regexp_full_match({value}::varchar, {literal(pattern)})"
+        found.append((breaks, _says(value, f"does not match {pattern}")))
     if rules.allowed:
-        allowed = ", ".join(literal(one) for one in rules.allowed)
-        found.append(
-            (f"{value}::varchar not in ({allowed})", _says(value, f"is not one of {', '.join(rules.allowed)}"))
-        )
+        allowed = ", ".join(typed_literal(column.type, one) for one in rules.allowed)
+        found.append((f"{value} not in ({allowed})", _says(value, f"is not one of {', '.join(rules.allowed)}")))
     return found
 
 

@@ -4,6 +4,7 @@ The package `open-data-contract-standard` parses the file. It passes over unknow
 nobody enforces is worse than an error, so unknown keys and options without effect are refused here.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -11,11 +12,12 @@ from typing import Any, get_args
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import BaseModel, ValidationError
 
-from slice_platform.lake.quality import QualityRule, read_quality
+from slice_platform.lake.quality import QualityRule, read_quality, unique_rule
 from slice_platform.lake.types import LogicalType
 from slice_platform.lake.value_rules import ValueRules, read_type, read_value_rules
 from slice_platform.lake.yaml_lines import Place, YamlFile, read_yaml
 
+_DATASET = re.compile(r"[A-Za-z0-9_]+")  # it names assets, jobs and tables
 RESERVED = ("filename", "file_row_number")  # DuckDB's own columns of a file; a leading underscore is ours
 
 
@@ -82,6 +84,8 @@ def load_contract(path: Path) -> Contract:
 
 def _contract(source: YamlFile, parsed: OpenDataContractStandard) -> Contract:
     dataset = source.path.parent.name
+    if not _DATASET.fullmatch(dataset):
+        raise source.error(("schema", 0, "name"), f"{dataset!r}: name the folder with letters, digits and underscores")
     tables = parsed.schema_ or []
     if len(tables) != 1:
         raise source.error(("schema",), f"expected exactly one table, found {len(tables)}; give each dataset a folder")
@@ -98,7 +102,7 @@ def _contract(source: YamlFile, parsed: OpenDataContractStandard) -> Contract:
         version=parsed.version or "0.0.0",
         description=table.description or (parsed.description.purpose if parsed.description else None),
         columns=columns,
-        quality=_quality(source, table, {column.name for column in columns}, place),
+        quality=_quality(source, table, columns, place),
     )
 
 
@@ -135,11 +139,16 @@ def _column(source: YamlFile, prop: SchemaProperty, place: Place) -> Column:
     )
 
 
-def _quality(source: YamlFile, table: SchemaObject, names: set[str], place: Place) -> tuple[QualityRule, ...]:
-    rules = read_quality(source, table.quality, column=None, names=names, place=place)
+def _quality(
+    source: YamlFile, table: SchemaObject, columns: tuple[Column, ...], place: Place
+) -> tuple[QualityRule, ...]:
+    types = {column.name: column.type for column in columns}
+    rules = read_quality(source, table.quality, column=None, types=types, place=place)
     for position, prop in enumerate(table.properties or []):
         here = (*place, "properties", position)
-        rules += read_quality(source, prop.quality, column=prop.name, names=names, place=here)
+        rules += read_quality(source, prop.quality, column=prop.name, types=types, place=here)
+        if prop.unique:
+            rules.append(unique_rule(str(prop.name), here))
     seen: set[str] = set()
     for rule in rules:
         if rule.name in seen:

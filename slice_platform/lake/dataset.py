@@ -1,7 +1,7 @@
 """A dataset is a folder: contract.yaml says what it is, defs.yaml what the platform does with it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from slice_platform.errors import UnknownDataset
 from slice_platform.lake.contract import Column, Contract, load_contract
-from slice_platform.lake.partitions import Grain, PartitionBy
+from slice_platform.lake.partitions import Grain, PartitionBy, beginning
 from slice_platform.lake.yaml_lines import YamlFile, read_yaml
 
 COMPONENT = "slice_platform.components.lake_dataset.LakeDataset"
+TIER_TAG = "slice/tier"  # set by the platform
+# What Dagster accepts.
+_OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
+_TAG_KEY, _TAG_VALUE = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII), re.compile(r"[\w.-]{0,63}", re.ASCII)
 _PATH_PARTS = ("year", "month", "day", "hour")
 
 
@@ -159,8 +163,10 @@ def dataset_of(folder: Path, spec: DatasetSpec | None = None) -> Dataset:
     """
     contract = load_contract(folder / "contract.yaml")
     source = read_yaml(folder / "defs.yaml")
-    dataset = Dataset(contract.dataset, contract, spec or _read_spec(source))
+    spec = spec or _read_spec(source)
+    dataset = Dataset(contract.dataset, _without_key_rule(contract, spec.key or contract.key), spec)
     _check_names(source, dataset)
+    _check_labels(source, dataset.spec)
     _check_partition(source, dataset)
     if dataset.spec.mode == "merge" and not dataset.key:
         raise source.error(
@@ -175,17 +181,17 @@ def load_datasets(defs_dir: Path) -> dict[str, Dataset]:
     """All datasets below `defs_dir`, by name.
 
     Raises:
-        ContractError: one of them is wrong, or two share a name.
+        ContractError: one of them is wrong, or two share a name or differ only in its case.
     """
     found: dict[str, Dataset] = {}
     for path in sorted(defs_dir.rglob("contract.yaml")):
         dataset = dataset_of(path.parent)
-        if dataset.name in found:
-            first = found[dataset.name].contract.path
-            problem = f"dataset {dataset.name!r} is defined in {first} too; rename one of the folders"
-            raise read_yaml(path).error(("schema", 0, "name"), problem)
-        found[dataset.name] = dataset
-    return found
+        if twin := found.get(dataset.name.lower()):
+            problem = f"dataset {twin.name!r} is defined in {twin.contract.path} too; rename one of the folders"
+            hint = "" if twin.name == dataset.name else " (case does not tell names apart)"
+            raise read_yaml(path).error(("schema", 0, "name"), problem + hint)
+        found[dataset.name.lower()] = dataset
+    return {dataset.name: dataset for dataset in found.values()}
 
 
 def pick(datasets: dict[str, Dataset], name: str) -> Dataset:
@@ -219,6 +225,26 @@ def _check_names(source: YamlFile, dataset: Dataset) -> None:
                 raise source.error(place, f"{name!r} must be `required: true` in contract.yaml to be part of the key")
 
 
+def _without_key_rule(contract: Contract, key: tuple[str, ...]) -> Contract:
+    """Whether the key occurs twice is the mode's affair: `unique` on the column that is the key adds nothing."""
+    return replace(contract, quality=tuple(rule for rule in contract.quality if (rule.unique_column,) != key))
+
+
+def _check_labels(source: YamlFile, spec: DatasetSpec) -> None:
+    """Owners and tags as Dagster takes them; its own error would not say where they stand."""
+    for position, owner in enumerate(spec.owners):
+        if not _OWNER.fullmatch(owner):
+            problem = f"expected an e-mail address or team:<name>, got {owner!r}"
+            raise source.error(("attributes", "owners", position), problem)
+    for key, value in spec.tags.items():
+        place = ("attributes", "tags", key)
+        if not _TAG_KEY.fullmatch(key) or key == TIER_TAG:
+            problem = f"a tag is letters, digits and _.- with at most one slash, not {TIER_TAG!r}; got {key!r}"
+            raise source.error(place, problem)
+        if not _TAG_VALUE.fullmatch(value):
+            raise source.error(place, f"a tag's value is at most 63 letters, digits and _.-; got {value!r}")
+
+
 def _check_partition(source: YamlFile, dataset: Dataset) -> None:
     spec = dataset.spec.partition
     if spec is None:
@@ -230,6 +256,10 @@ def _check_partition(source: YamlFile, dataset: Dataset) -> None:
         raise source.error(place, f"expected a date or timestamp column, but {spec.column!r} {found}")
     if spec.end is not None and spec.end <= spec.start:
         raise source.error(("attributes", "partition", "end"), f"expected a moment after start, {spec.start:%Y-%m-%d}")
+    for field, moment in (("start", spec.start), ("end", spec.end)):
+        if moment is not None and moment != beginning(spec.grain, moment):
+            problem = f"expected the beginning of a partition, but {moment:%Y-%m-%dT%H:%M:%SZ} lies inside its"
+            raise source.error(("attributes", "partition", field), f"{problem} {spec.grain}")
     if spec.grain == "hour" and column.type.kind == "date":
         raise source.error(("attributes", "partition", "grain"), f"{spec.column!r} is a date and has no hours")
     needed = _PATH_PARTS[: {"year": 1, "month": 2, "day": 3, "hour": 4}.get(spec.grain, 1)]

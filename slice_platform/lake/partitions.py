@@ -44,6 +44,21 @@ class PartitionBy:
         return self.key_of(moment)
 
 
+def beginning(grain: Grain, moment: datetime) -> datetime:
+    """The first moment of the period of `grain` that holds `moment`; of no grain the moment itself."""
+    match grain:
+        case "hour":
+            return moment.replace(minute=0, second=0, microsecond=0)
+        case "day":
+            return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        case "month":
+            return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        case "year":
+            return moment.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+        case "none":
+            return moment
+
+
 def key_of_iceberg_value(partition: PartitionBy | None, value: int | date | None) -> str:
     """The partition key of a data file, from the one value of its Iceberg partition record."""
     if partition is None or value is None:

@@ -1,21 +1,28 @@
 """Quality rules of a contract (ODCS `quality`, type library): judged per file, before anything is published."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality
 
-from slice_platform.lake.types import literal, quoted
-from slice_platform.lake.value_rules import refuse_bad_pattern
+from slice_platform.lake.types import LogicalType, literal, quoted, typed_literal
+from slice_platform.lake.value_rules import read_literal, refuse_bad_pattern
 from slice_platform.lake.yaml_lines import Place, YamlFile
 
 _BLOCKING, _WARNING = ("error", "critical", "high"), ("warning", "warn", "medium", "low", "info")
+BUILT_IN = ("schema", "unique_key", "rows_accounted", "rejects")  # checks that every dataset has
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
 _OPERATORS = {
     "mustBe": "{} = {}", "mustNotBe": "{} <> {}", "mustBeGreaterThan": "{} > {}", "mustBeGreaterOrEqualTo": "{} >= {}",
     "mustBeLessThan": "{} < {}", "mustBeLessOrEqualTo": "{} <= {}",
     "mustBeBetween": "{} between {} and {}", "mustNotBeBetween": "{} not between {} and {}",
 }  # fmt: skip
+
+
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+Types = Mapping[str, LogicalType]  # of the table's columns, by name
 
 
 @dataclass(frozen=True)
@@ -32,23 +39,38 @@ class QualityRule:
     expected: str
     is_blocking: bool
     place: Place
+    unique_column: str | None = None  # of the rule that `unique: true` stands for
 
 
 def read_quality(
-    source: YamlFile, rules: list[DataQuality] | None, *, column: str | None, names: set[str], place: Place
+    source: YamlFile, rules: list[DataQuality] | None, *, column: str | None, types: Types, place: Place
 ) -> list[QualityRule]:
     """The rules of one property, or of the table where `column` is None.
 
     Raises:
-        ContractError: a rule of another type than library, an unknown metric, no condition, or an unknown column.
+        ContractError: a rule of another type than library, an unknown metric, no condition, an unknown column, a
+            name that cannot be a check's, or a listed value that is not of the column's type.
     """
-    found = []
-    for position, rule in enumerate(rules or []):
-        found.append(_rule(source, rule, column, names, (*place, "quality", position)))
-    return found
+    return [
+        _rule(source, rule, column, types, (*place, "quality", position)) for position, rule in enumerate(rules or [])
+    ]
 
 
-def _rule(source: YamlFile, rule: DataQuality, column: str | None, names: set[str], place: Place) -> QualityRule:
+def unique_rule(column: str, place: Place) -> QualityRule:
+    """What `unique: true` on a column asks of every file."""
+    return QualityRule(
+        name=f"{_safe(column)}_unique",
+        description=f"No value of {column} occurs twice in a file",
+        measure=_duplicates([column]),
+        condition="figure = 0",
+        expected="mustBe 0",
+        is_blocking=True,
+        place=(*place, "unique"),
+        unique_column=column,
+    )
+
+
+def _rule(source: YamlFile, rule: DataQuality, column: str | None, types: Types, place: Place) -> QualityRule:
     if rule.type not in (None, "library"):
         raise source.error((*place, "type"), f"only type library is enforced, got {rule.type!r}")
     metric = rule.metric or rule.rule
@@ -59,13 +81,13 @@ def _rule(source: YamlFile, rule: DataQuality, column: str | None, names: set[st
         known = f"{', '.join(_BLOCKING)} (nothing of the file is published) or {', '.join(_WARNING)}"
         raise source.error((*place, "severity"), f"severity {rule.severity!r} is not one of {known}")
     condition, expected = _condition(source, rule, place)
-    measure = _measure(source, rule, metric, column, names, place)
+    measure = _measure(source, rule, metric, column, types, place)
     if rule.unit == "percent":
         measure = f"100.0 * ({measure}) / greatest(count(*), 1)"
     elif rule.unit not in (None, "rows"):
         raise source.error((*place, "unit"), f"unit {rule.unit!r} is not rows or percent")
     return QualityRule(
-        name=rule.name or "_".join(part for part in (column, metric) if part),
+        name=_name(source, rule, column, place),
         description=rule.description or f"{metric} {expected}",
         measure=measure,
         condition=condition,
@@ -73,6 +95,21 @@ def _rule(source: YamlFile, rule: DataQuality, column: str | None, names: set[st
         is_blocking=severity in _BLOCKING,
         place=place,
     )
+
+
+def _name(source: YamlFile, rule: DataQuality, column: str | None, place: Place) -> str:
+    if not rule.name:
+        return "_".join(_safe(part) for part in (column, rule.metric or rule.rule) if part)
+    if not _NAME.fullmatch(rule.name):
+        problem = f"{rule.name!r} cannot name a check: only letters, digits and underscores; say more in `description`"
+        raise source.error((*place, "name"), problem)
+    if rule.name in BUILT_IN:
+        raise source.error((*place, "name"), f"{rule.name!r} is a check that every dataset has; choose another name")
+    return rule.name
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", text)
 
 
 def _condition(source: YamlFile, rule: DataQuality, place: Place) -> tuple[str, str]:
@@ -88,51 +125,60 @@ def _condition(source: YamlFile, rule: DataQuality, place: Place) -> tuple[str, 
     return _OPERATORS[name].format("figure", *values), f"{name} {value}"
 
 
-def _measure(
-    source: YamlFile, rule: DataQuality, metric: str, column: str | None, names: set[str], place: Place
-) -> str:
+def _measure(source: YamlFile, rule: DataQuality, metric: str, column: str | None, types: Types, place: Place) -> str:
     arguments = rule.arguments or {}
     if metric == "rowCount":
         return "count(*)"
-    columns = [column] if column else _properties(source, arguments, names, place)
-    target = ", ".join(quoted(name) for name in columns)
+    columns = [column] if column else _properties(source, arguments, types, place)
+    name, logical = quoted(columns[0]), types[columns[0]]
     match metric:
         case "duplicateValues":
-            # NULL is no value. Of several columns it is the row of them that is counted.
-            what = f"row({target})" if len(columns) > 1 else target
-            return f"count({what}) - count(distinct {what})"
+            return _duplicates(columns)
         case "nullValues":
-            return f"count(*) filter ({quoted(columns[0])} is null)"
+            return f"count(*) filter ({name} is null)"
         case "missingValues":
-            values = _list(source, arguments, "missingValues", place)
-            return f"count(*) filter ({quoted(columns[0])} is null or {quoted(columns[0])}::varchar in ({values}))"
+            values = _list(source, arguments, "missingValues", logical, place)
+            return f"count(*) filter ({name} is null or {_comparable(name, logical)} in ({values}))"
         case _:
-            valid = _valid(source, arguments, columns[0], place)
-            return f"count(*) filter ({quoted(columns[0])} is not null and not {valid})"
+            return f"count(*) filter ({name} is not null and not {_valid(source, arguments, name, logical, place)})"
 
 
-def _valid(source: YamlFile, arguments: dict[str, Any], column: str, place: Place) -> str:
+def _duplicates(columns: list[str]) -> str:
+    """NULL is no value. Of several columns it is the row of them that is counted."""
+    target = ", ".join(quoted(name) for name in columns)
+    what = f"row({target})" if len(columns) > 1 else target
+    return f"count({what}) - count(distinct {what})"
+
+
+def _valid(source: YamlFile, arguments: dict[str, Any], name: str, logical: LogicalType, place: Place) -> str:
     if ("pattern" in arguments) == ("validValues" in arguments):
         raise source.error(
             (*place, "arguments"), f"expected either `pattern` or `validValues: [..]`, got {arguments!r}"
         )
     if "pattern" in arguments:
         refuse_bad_pattern(source, arguments["pattern"], (*place, "arguments", "pattern"))
-        return f"regexp_full_match({quoted(column)}::varchar, {literal(arguments['pattern'])})"
-    return f"({quoted(column)}::varchar in ({_list(source, arguments, 'validValues', place)}))"
+        return f"regexp_full_match({name}::varchar, {literal(arguments['pattern'])})"
+    return f"({_comparable(name, logical)} in ({_list(source, arguments, 'validValues', logical, place)}))"
 
 
-def _list(source: YamlFile, arguments: dict[str, Any], name: str, place: Place) -> str:
+def _comparable(name: str, logical: LogicalType) -> str:
+    return f"{name}::varchar" if logical.is_nested else name
+
+
+def _list(source: YamlFile, arguments: dict[str, Any], name: str, logical: LogicalType, place: Place) -> str:
     values = arguments.get(name)
     if not isinstance(values, list) or not values:
         raise source.error((*place, "arguments"), f"expected `{name}: [..]`, got {arguments!r}")
-    return ", ".join(literal(value) for value in values)
+    if None in values and name == "validValues":
+        raise source.error((*place, "arguments", name), "NULL is never judged; leave it out, or use `nullValues`")
+    texts = [read_literal(source, logical, value, (*place, "arguments", name)) for value in values]
+    return ", ".join("NULL" if text is None else typed_literal(logical, text) for text in texts)
 
 
-def _properties(source: YamlFile, arguments: dict[str, Any], names: set[str], place: Place) -> list[str]:
+def _properties(source: YamlFile, arguments: dict[str, Any], types: Types, place: Place) -> list[str]:
     columns = arguments.get("properties")
     if not isinstance(columns, list) or not columns:
         raise source.error((*place, "arguments"), "a rule on the table needs `properties: [column, ..]`")
-    if unknown := [name for name in columns if name not in names]:
+    if unknown := [name for name in columns if name not in types]:
         raise source.error((*place, "arguments", "properties"), f"{unknown[0]!r} is not a column of the contract")
     return [str(name) for name in columns]

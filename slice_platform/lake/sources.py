@@ -236,6 +236,9 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
         if column.type.kind == "integer" and types[column.name] in ("DOUBLE", "FLOAT"):
             # pandas stores whole numbers with gaps as floats: 5.0 is 5 here, 5.5 stays what it is and is rejected.
             name = f"case when {name} = trunc({name}) then {name}::hugeint::varchar else {name}::varchar end"
+        elif column.type.kind == "date" and types[column.name].startswith("TIMESTAMP"):
+            # And dates as midnights: any other time of day stays, and is rejected.
+            name = f"case when {name} = date_trunc('day', {name}) then {name}::date::varchar else {name}::varchar end"
         return f"{name}::varchar"
 
     def document(column: Column) -> str:

@@ -89,3 +89,14 @@ def duckdb_type(logical: LogicalType) -> str:
             return duckdb_type(logical.items) + "[]"
         case kind:
             return _DUCKDB[kind]
+
+
+def typed_literal(logical: LogicalType, text: str) -> str:
+    """The SQL literal of a value whose text fits the type; numbers are compared as numbers, not as their spelling."""
+    match logical.kind:
+        case "string" | "object" | "array":
+            return literal(text)
+        case "integer":
+            return str(int(text))  # beyond 64 bits it still compares
+        case _:
+            return f"cast({literal(text)} as {duckdb_type(logical)})"

@@ -83,6 +83,17 @@ def test_a_refused_query_says_why_and_exits_with_1(planes: Slice) -> None:
     assert done.exit_code == PERMANENT and "slice: " in done.stderr
 
 
+def test_an_answer_that_cannot_be_written_says_why_and_exits_with_1(slice_: Slice, tmp_path: Path) -> None:
+    done = slice_("query", "--output", str(tmp_path / "nowhere" / "x.csv"), "SELECT 1 AS one")
+    assert done.exit_code == PERMANENT and "x.csv': No such file or directory" in done.stderr
+
+
+def test_a_malformed_setting_is_named_and_exits_with_1(slice_: Slice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLICE_DUCKDB_MEMORY_LIMIT", "foo")
+    done = slice_("status")
+    assert done.exit_code == PERMANENT and "slice: " in done.stderr and "SLICE_DUCKDB_MEMORY_LIMIT='foo'" in done.stderr
+
+
 def test_a_name_that_matches_no_pattern_is_refused_at_the_door(slice_: Slice, tmp_path: Path) -> None:
     (tmp_path / "planes.xlsx").write_text("x")
     done = slice_("drop", "planes", str(tmp_path / "planes.xlsx"))

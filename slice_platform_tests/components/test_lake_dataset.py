@@ -1,16 +1,19 @@
 """The component: what its job reports, what materializing rebuilds, what the UI is told."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from slice_platform.components.lake_checks import NOTHING_SET_ASIDE
 from slice_platform.components.runtime import told_to_dagster
 from slice_platform.errors import ContractError, StoreUnavailable
+from slice_platform.lake.dataset import dataset_of
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
 from slice_platform.lake.table import data_files, load_table
 from slice_platform.ledger import Ledger
-from slice_platform_tests.samples import drop
+from slice_platform_tests.samples import TRIPS, DatasetText, changed, drop
 
 CURATED = dg.AssetKey(["curated", "trips"])
 RAW = dg.AssetKey(["raw", "trips"])
@@ -201,3 +204,11 @@ def test_rows_that_do_not_add_up_fail_their_check_and_the_run(
     failed = log.dagster_event.asset_check_evaluation_data
     assert (failed.check_name, failed.passed) == ("rows_accounted", False)
     assert "does not add up; nothing was committed" in str(failed.description)
+
+
+def test_dagster_takes_every_label_that_is_taken_here(tmp_path: Path) -> None:
+    labels = 'owners: ["team:sales & co", a.b+c@shop.example.com]\n  tags: {team-x.y/domain_1: "a-B.c_1", empty: ""}'
+    text = DatasetText(TRIPS.contract, changed(TRIPS.defs, "mode: merge", f"mode: merge\n  {labels}"))
+    spec = dataset_of(text.write(tmp_path / "trips")).spec
+    made = dg.AssetSpec("trips", owners=list(spec.owners), tags=spec.tags)
+    assert len(made.owners) == 2 and len(made.tags) == 2

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from slice_platform.lake.audit import AuditedFile, check_names
+from slice_platform.lake.quality import BUILT_IN
 from slice_platform.lake.rejects import folder_of
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
@@ -93,3 +94,27 @@ def test_every_verdict_is_of_a_check_that_was_declared(make_lake: MakeLake) -> N
     declared = {name for name, _, _ in check_names(lake.dataset("feed"))}
     assert {verdict.check for file in done.files for verdict in file.verdicts} <= declared
     assert declared == {"schema", "unique_key", "rows_accounted", "rejects", "rule"}
+
+
+def test_a_value_twice_in_a_unique_column_keeps_the_file_out(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, {**N, "unique": True}))
+    done = only_batch(deliver(lake, a_csv=b"id,n\na,1\nb,1\n", b_csv=b"id,n\nc,1\nd,\ne,\n"))
+    refusals = {one.staged.file.name: one.refusal for one in done.files}
+    assert refusals == {
+        "a.csv": "n_unique: No value of n occurs twice in a file: expected mustBe 0, found 1",
+        "b.csv": None,
+    }
+    assert [row[0] for row in rows_of(lake, "select id from curated.feed order by id")] == ["c", "d", "e"]
+
+
+@pytest.mark.parametrize("key", [KEY, ID])
+def test_the_key_itself_is_left_to_the_mode(make_lake: MakeLake, key: dict[str, Any]) -> None:
+    """A merge reconciles rows of one key; `unique` on it must not keep its files out."""
+    lake = make_lake(feed({**key, "unique": True}, N, mode="merge", key=["id"], order_by=["n"]))
+    deliver(lake, a_csv=b"id,n\na,1\na,2\n")
+    assert rows_of(lake, "select id, n from curated.feed") == [("a", 2)]
+
+
+def test_the_names_of_built_in_checks_are_known_to_the_contract(make_lake: MakeLake) -> None:
+    names = [name for name, _, _ in check_names(make_lake(feed(KEY, N)).dataset("feed"))]
+    assert tuple(names) == BUILT_IN

@@ -9,8 +9,10 @@ from functools import cache
 import duckdb
 import pytest
 
-from slice_platform.lake.cast_sql import json_path, json_shape, misfit, typed
+from slice_platform.lake.cast_sql import broken_rules, json_path, json_shape, misfit, typed
+from slice_platform.lake.contract import Column
 from slice_platform.lake.types import Field, LogicalType, literal
+from slice_platform.lake.value_rules import ValueRules
 
 INTEGER, STRING, NUMBER, BOOLEAN = (LogicalType(kind) for kind in ("integer", "string", "number", "boolean"))
 MONEY, WHOLE = LogicalType("number", precision=10, scale=2), LogicalType("number", precision=5)
@@ -203,3 +205,25 @@ WRONG: dict[LogicalType, list[object]] = {
 def test_a_wrong_kind_at_any_depth_is_a_misfit(logical: LogicalType, value: object) -> None:
     _, unfit = cast_json(logical, json.dumps({"c": value}))
     assert unfit
+
+
+@pytest.mark.parametrize(
+    ("logical", "allowed", "good", "bad"),
+    [
+        (NUMBER, "1", ["1", "1.0", "1e0"], ["1.5"]),
+        (MONEY, "1.5", ["1.5", "1.50"], ["1.51"]),
+        (INTEGER, "7", ["7", "007", "+7"], ["70"]),
+        (INSTANT, "2026-03-01T12:00:00+00:00", ["2026-03-01T13:00:00+01:00"], ["2026-03-01T13:00:00Z"]),
+        (TIME, "12:00:00", ["12:00"], ["12:01"]),
+        (STRING, "1", ["1"], ["1.0", "01"]),
+    ],
+)
+def test_allowed_values_are_compared_as_what_they_are(
+    logical: LogicalType, allowed: str, good: list[str], bad: list[str]
+) -> None:
+    """As text, 1.0 would not be 1, and its row was rejected."""
+    column = Column("c", logical, False, False, None, ValueRules(allowed=(allowed,)), None, None)  # noqa: FBT003
+    ((broken, _),) = [rule for rule in broken_rules(column, "v") if "not in" in rule[0]]
+    source = f"select {typed(logical, 't')} as v from (select unnest([{', '.join(map(literal, good + bad))}]) as t)"
+    found = engine().execute(f"select {broken} from ({source})").fetchall()
+    assert [one for (one,) in found] == [False] * len(good) + [True] * len(bad)

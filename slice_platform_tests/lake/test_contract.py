@@ -4,8 +4,8 @@ import pytest
 
 from slice_platform.errors import ContractError
 from slice_platform.lake.contract import load_contract
-from slice_platform_tests.refusals import contract_refused
-from slice_platform_tests.samples import TRIPS, changed, line_of
+from slice_platform_tests.refusals import contract_refused, refused
+from slice_platform_tests.samples import TRIPS, DatasetText, changed, line_of
 
 
 @pytest.fixture
@@ -63,6 +63,20 @@ def test_pii_and_descriptions_are_kept(folder: Path) -> None:
 )
 def test_a_mistake_is_told_with_file_line_and_field(folder: Path, old: str, new: str, field: str, says: str) -> None:
     contract_refused(folder, old, new, field=field, says=says)
+
+
+def test_a_folder_that_cannot_name_an_asset_is_told(tmp_path: Path) -> None:
+    contract = changed(TRIPS.contract, "name: trips", "name: city-trips")
+    text = DatasetText(contract, TRIPS.defs)
+    says = "'city-trips': name the folder with letters"
+    refused(tmp_path / "city-trips", text, file="contract.yaml", at="- name", field="schema.0.name", says=says)
+
+
+def test_a_unique_column_is_a_blocking_rule_of_each_file(folder: Path) -> None:
+    text = changed(TRIPS.contract, "name: distance", "name: distance in km\n        unique: true")
+    (folder / "contract.yaml").write_text(text)
+    (rule,) = load_contract(folder / "contract.yaml").quality
+    assert (rule.name, rule.is_blocking, rule.expected) == ("distance_in_km_unique", True, "mustBe 0")
 
 
 def test_a_property_without_a_name_is_told(folder: Path) -> None:

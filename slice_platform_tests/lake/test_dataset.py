@@ -91,6 +91,41 @@ def test_a_mistake_is_told_with_file_line_and_field(folder: Path, old: str, new:
 
 
 @pytest.mark.parametrize(
+    ("line", "field", "says"),
+    [
+        ('owners: ["team:sales", sales]', "owners.1", "expected an e-mail address or team:<name>, got 'sales'"),
+        ('owners: ["team:"]', "owners.0", "team:<name>"),
+        ("tags: {a b: c}", "tags.a b", "at most one slash"),
+        ("tags: {a/b/c: d}", "tags.a/b/c", "at most one slash"),
+        ("tags: {slice/tier: mine}", "tags.slice/tier", "not 'slice/tier'"),
+        ("tags: {domain: a/b}", "tags.domain", "got 'a/b'"),
+    ],
+)
+def test_a_label_that_dagster_would_refuse_is_told_here(folder: Path, line: str, field: str, says: str) -> None:
+    defs_refused(folder, "mode: merge", f"mode: merge\n  {line}", field=f"attributes.{field}", says=says, at=line)
+
+
+@pytest.mark.parametrize(
+    ("grain", "start", "end"),
+    [
+        ("hour", "2020-01-01T05:30:00", None),
+        ("day", "2020-01-01T05:00:00", None),
+        ("month", "2020-01-02", None),
+        ("year", "2020-02-01", None),
+        ("month", "2020-01-01", "2020-03-15"),
+        ("day", "2020-01-01", "2020-03-15T12:00:00+01:00"),
+    ],
+)
+def test_partitions_begin_and_end_with_a_period(folder: Path, grain: str, start: str, end: str | None) -> None:
+    """Rows of the half period had a partition in the table that Dagster did not know."""
+    field = "end" if end else "start"
+    new = f"grain: {grain}\n    start: {start}" + (f"\n    end: {end}" if end else "")
+    old = "grain: day\n    start: 2013-01-01"
+    says = f"lies inside its {grain}"
+    defs_refused(folder, old, new, field=f"attributes.partition.{field}", says=says, at=f"{field}: {end or start}")
+
+
+@pytest.mark.parametrize(
     ("expression", "says"),
     [
         ("(?P<year>[0-9]{4}", "not a regular expression"),
@@ -143,4 +178,13 @@ def test_two_datasets_of_one_name_are_told(tmp_path: Path) -> None:
     TRIPS.write(second)
     where = f"{second}/contract.yaml:{line_of(TRIPS.contract, '- name: trips')}: schema.0.name: "
     with pytest.raises(ContractError, match=f"{where}dataset 'trips' is defined in {first}/contract.yaml too"):
+        load_datasets(tmp_path)
+
+
+def test_names_that_differ_only_in_case_are_told(tmp_path: Path) -> None:
+    """SQL does not tell them apart, nor do all disks."""
+    first, second = tmp_path / "a" / "Trips", tmp_path / "b" / "trips"
+    DatasetText(changed(TRIPS.contract, "name: trips", "name: Trips"), TRIPS.defs).write(first)
+    TRIPS.write(second)
+    with pytest.raises(ContractError, match=rf"{second}/contract.yaml:\d+: schema.0.name: .*'Trips'.*case does not"):
         load_datasets(tmp_path)

@@ -96,6 +96,62 @@ def test_a_rule_that_cannot_be_judged_is_told(folder: Path, rule: str, field: st
     contract_refused(folder, DESCRIPTION, new, field=f"schema.0.quality.0{field}", says=says, at="quality")
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("no gaps", "cannot name a check: only letters, digits and underscores"),
+        ("rejects", "is a check that every dataset has"),
+        ("unique_key", "is a check that every dataset has"),
+    ],
+)
+def test_a_name_that_no_check_can_have_is_told(folder: Path, name: str, says: str) -> None:
+    new = f"{DESCRIPTION}    quality: [{{name: {name}, metric: rowCount, mustBe: 1}}]\n"
+    contract_refused(folder, DESCRIPTION, new, field="schema.0.quality.0.name", says=says, at="quality")
+
+
+def test_a_rule_without_a_name_gets_one_that_a_check_can_have(folder: Path) -> None:
+    new = "name: taxi-fare €\n        quality: [{metric: nullValues, mustBe: 0}]"
+    (folder / "contract.yaml").write_text(changed(TRIPS.contract, "name: fare", new))
+    (found,) = load_contract(folder / "contract.yaml").quality
+    assert found.name == "taxi_fare___nullValues"
+
+
+@pytest.mark.parametrize(
+    ("column", "rows", "arguments", "figure"),
+    [
+        ("distance", "(1::bigint), (2), (-9), (null)", "validValues: [1, 2]", 1),
+        ("fare", "(1.50::decimal(10,2)), (1), (2)", "validValues: [1.5, '1']", 1),
+        ("fare", "(-999::decimal(10,2)), (1), (null)", "missingValues: [null, -999]", 2),
+        ("started_at", "(timestamptz '2013-01-01 00:00+00')", "validValues: ['2013-01-01T01:00:00+01:00']", 0),
+        ("id", "('1'), ('1.0')", "validValues: ['1']", 1),
+    ],
+)
+def test_listed_values_are_compared_as_what_they_are(
+    folder: Path, column: str, rows: str, arguments: str, figure: int
+) -> None:
+    """As text, 1 would not be 1.00."""
+    metric = "missingValues" if "missing" in arguments else "invalidValues"
+    rule = on_table(folder, f"metric: {metric}, mustBe: 0, arguments: {{properties: [{column}], {arguments}}}")
+    with duckdb.connect() as connection:
+        found = connection.execute(f"select {rule.measure} from (values {rows}) as t ({column})").fetchall()
+    assert found == [(figure,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "listed", "says"),
+    [
+        ("distance", "validValues: [1, few]", "'few' is not a integer"),
+        ("fare", "validValues: [1.005]", "1.005 is not a number(10,2): it has more digits"),
+        ("id", "validValues: [a, null]", "NULL is never judged"),
+    ],
+)
+def test_a_listed_value_that_can_never_occur_is_told(folder: Path, column: str, listed: str, says: str) -> None:
+    rule = f"metric: invalidValues, mustBe: 0, arguments: {{properties: [{column}], {listed}}}"
+    new = f"{DESCRIPTION}    quality: [{{{rule}}}]\n"
+    field = "schema.0.quality.0.arguments.validValues"
+    contract_refused(folder, DESCRIPTION, new, field=field, says=says, at="quality")
+
+
 def test_two_rules_of_one_name_are_told(folder: Path) -> None:
     rule = "      - {metric: rowCount, mustBe: 1}\n"
     new = f"{DESCRIPTION}    quality:\n{rule}      - {{metric: rowCount, mustNotBe: 2}}\n"

@@ -95,3 +95,12 @@ def test_what_cannot_be_used_is_set_aside(make_lake: MakeLake, content: bytes, r
     fate = fate_of(make_lake(feed()), "a.parquet", content)
     assert (fate.row.status, fate.rows) == (FileStatus.QUARANTINED, [])
     assert reason in str(fate.row.error)
+
+
+def test_midnights_are_dates_and_other_times_of_day_are_not(make_lake: MakeLake) -> None:
+    """As pandas writes a column of dates."""
+    day: dict[str, Any] = {"name": "d", "logicalType": "date"}
+    content = parquet({"id": ["a", "b"], "d": [datetime(2026, 3, 1), datetime(2026, 3, 1, 5)]})  # noqa: DTZ001  # no zone
+    fate = fate_of(make_lake(feed(ID, day)), "a.parquet", content)
+    assert fate.rows == [("a", date(2026, 3, 1))]
+    assert [reject[:3] for reject in fate.rejects] == [("2", "d", "'2026-03-01 05:00:00' is not date")]

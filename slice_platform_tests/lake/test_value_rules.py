@@ -126,3 +126,32 @@ def test_a_type_that_lacks_something_is_told_at_its_column(folder: Path, new: st
 )
 def test_a_rule_that_nobody_would_enforce_is_told(folder: Path, new: str, field: str) -> None:
     contract_refused(folder, DISTANCE, new, field=f"{PLACE}{field}", says="", at=new.rsplit("\n", 1)[-1].strip())
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a++", "a*+", "(?>a)", r"a\Z", "(?!a)", "(?<=a)b", r"(a)\1", "(a)?(?(1)b|c)", "(?x)a", "a{1,2000}"]
+)
+def test_a_pattern_that_only_python_reads_is_told(folder: Path, pattern: str) -> None:
+    """DuckDB judges with RE2, and would fail on it in the middle of a run."""
+    new = f"logicalType: string\n        logicalTypeOptions: {{pattern: '{pattern}'}}"
+    field = f"{PLACE}.logicalTypeOptions.pattern"
+    contract_refused(folder, DISTANCE, new, field=field, says="(RE2)", at=pattern)
+
+
+@pytest.mark.parametrize("pattern", ["[a++]", r"\++", r"\\Z", "(?i)a|b", "(?P<n>a){2}", r"[\d\s]+?"])
+def test_a_pattern_that_every_engine_reads_is_taken(folder: Path, pattern: str) -> None:
+    yaml = f"logicalType: string\n        logicalTypeOptions: {{pattern: '{pattern}'}}"
+    assert distance_as(folder, yaml).rules.patterns == (pattern,)
+
+
+@pytest.mark.parametrize("bound", ["0.005", "1000", "-1000"])
+def test_a_bound_with_more_digits_than_its_decimal_is_told(folder: Path, bound: str) -> None:
+    """The cast to the column's type would round it, or fail in the middle of a run."""
+    new = f"logicalType: number\n        logicalTypeOptions: {{precision: 5, scale: 2, minimum: {bound}}}"
+    field = f"{PLACE}.logicalTypeOptions.minimum"
+    contract_refused(folder, DISTANCE, new, field=field, says="number(5,2): it has more digits", at=bound)
+
+
+def test_a_bound_of_nothing_but_zeros_fits_every_decimal(folder: Path) -> None:
+    yaml = "logicalType: number\n        logicalTypeOptions: {precision: 2, scale: 2, minimum: 0, maximum: 0.990}"
+    assert distance_as(folder, yaml).rules.maximum is not None
