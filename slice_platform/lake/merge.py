@@ -56,7 +56,7 @@ def key_bounds(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Boole
         bounds = f"select min({quoted(name)}), max({quoted(name)}) from stage where _errors is null"
         low, high = (v.isoformat() if isinstance(v, date) else v for v in run(connection, bounds)[0])
         if low is not None:
-            found = And(found, And(GreaterThanOrEqual(name, low), LessThanOrEqual(name, high)))  # type: ignore[call-arg,misc]  # pyiceberg takes terms by position
+            found = And(found, And(GreaterThanOrEqual(term=name, value=low), LessThanOrEqual(term=name, value=high)))
     return found
 
 

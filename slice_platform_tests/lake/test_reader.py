@@ -10,6 +10,12 @@ from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.feeds import DAY, ID, Fate, N, deliver, fate_of, feed, jsonl, only_batch, rows_of
 
+
+def gz(content: bytes) -> bytes:
+    """Without the time of day: test names are made of it, and must be the same in every worker."""
+    return gzip.compress(content, mtime=0)
+
+
 CSV = b"id,n\na,1\nb,2\n"
 BIG = b"id,n\n" + b"".join(b"%d,%d\n" % (random.Random(n).getrandbits(60), n) for n in range(5000))  # noqa: S311
 ROWS = [("a", 1), ("b", 2)]
@@ -34,8 +40,8 @@ def assert_set_aside(fate: Fate, reason: str) -> None:
     ("name", "content"),
     [
         ("plain.csv", CSV),
-        ("one.csv.gz", gzip.compress(CSV)),
-        ("members.csv.gz", gzip.compress(CSV[:9]) + gzip.compress(CSV[9:])),
+        ("one.csv.gz", gz(CSV)),
+        ("members.csv.gz", gz(CSV[:9]) + gz(CSV[9:])),
         ("frame.csv.zst", zst(CSV)),
         ("mark.csv", b"\xef\xbb\xbf" + CSV),
         ("crlf.csv", CSV.replace(b"\n", b"\r\n")),
@@ -46,7 +52,7 @@ def assert_set_aside(fate: Fate, reason: str) -> None:
         ("extra.csv", b"id,more,n\na,x,1\nb,y,2\n"),
         ("blank.csv", b"id,n\n\na,1\n\n\nb,2\n\n"),
         ("plain.jsonl", jsonl({"id": "a", "n": 1}, {"id": "b", "n": 2})),
-        ("one.jsonl.gz", gzip.compress(jsonl({"id": "a", "n": 1}, {"id": "b", "n": 2}))),
+        ("one.jsonl.gz", gz(jsonl({"id": "a", "n": 1}, {"id": "b", "n": 2}))),
         ("mark.jsonl", b"\xef\xbb\xbf" + jsonl({"id": "a", "n": 1}, {"id": "b", "n": 2})),
         ("mixed.jsonl", b'{"id":"a","n":1}\r\n\n  \n{"n":2,"id":"b"}\r\n\r\n'),
         ("text.jsonl", jsonl({"id": "a", "n": "1", "more": {"x": [1]}}, {"id": "b", "n": "2"})),
@@ -61,19 +67,19 @@ def test_what_is_no_fault_is_read(make_lake: MakeLake, name: str, content: bytes
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("short.csv.gz", gzip.compress(BIG)[:-100], "damaged or incomplete gzip file: Compressed file ended before"),
-        ("flip.csv.gz", flipped(gzip.compress(BIG)), "damaged or incomplete gzip file"),
-        ("tail.csv.gz", gzip.compress(CSV) + b"garbage", "damaged or incomplete gzip file"),
+        ("short.csv.gz", gz(BIG)[:-100], "damaged or incomplete gzip file: Compressed file ended before"),
+        ("flip.csv.gz", flipped(gz(BIG)), "damaged or incomplete gzip file"),
+        ("tail.csv.gz", gz(CSV) + b"garbage", "damaged or incomplete gzip file"),
         ("not.csv.gz", CSV, "damaged or incomplete gzip file: Not a gzipped file"),
         ("short.csv.zst", zst(BIG)[:-50], "damaged or incomplete zstd file"),
         ("half.jsonl.zst", zst(BIG)[:2000], "damaged or incomplete zstd file"),
         ("empty.csv", b"", "the file is empty: 0 bytes"),
         ("empty.jsonl.gz", b"", "the file is empty: 0 bytes"),
-        ("nothing.csv.gz", gzip.compress(b""), "the file is empty: 0 bytes uncompressed"),
-        ("nothing.jsonl.gz", gzip.compress(b""), "the file is empty: 0 bytes uncompressed"),
+        ("nothing.csv.gz", gz(b""), "the file is empty: 0 bytes uncompressed"),
+        ("nothing.jsonl.gz", gz(b""), "the file is empty: 0 bytes uncompressed"),
         ("blank.csv", b"\n\n", "the file has no header line"),
         ("later.csv", b"\nid,n\na,1\n", "the file has no header line"),
-        ("zipped.csv", gzip.compress(CSV), "the header is not utf-8 text"),
+        ("zipped.csv", gz(CSV), "the header is not utf-8 text"),
         ("named.csv", b"id,n,n\na,1,2\n", "the header names 'n' more than once"),
         ("missing.csv", b"n\n1\n", "required columns are missing: id; the file has: n"),
         ("case.csv", b"ID,N\na,1\n", "(names count to the letter: 'ID' is not 'id')"),
@@ -89,7 +95,7 @@ def test_a_damaged_file_is_set_aside_with_a_reason(make_lake: MakeLake, name: st
 @pytest.mark.parametrize("name", ["header.csv", "header.csv.gz", "blank.jsonl"])
 def test_a_file_without_records_is_published_with_none(make_lake: MakeLake, name: str) -> None:
     content = b"\n \n" if name.endswith("jsonl") else b"id,n\n"
-    fate = fate_of(make_lake(feed()), name, gzip.compress(content) if name.endswith("gz") else content)
+    fate = fate_of(make_lake(feed()), name, gz(content) if name.endswith("gz") else content)
     assert (fate.row.status, fate.counts, fate.row.error) == (FileStatus.PUBLISHED, (0, 0, 0), None)
 
 
