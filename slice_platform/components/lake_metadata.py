@@ -73,7 +73,7 @@ def _columns(dataset: Dataset) -> dg.TableSchema:
             c.name,
             str(c.type),
             description=c.description,
-            constraints=dg.TableColumnConstraints(nullable=not c.required, unique=c.unique or dataset.key == (c.name,)),
+            constraints=dg.TableColumnConstraints(nullable=not c.required, unique=dataset.key == (c.name,)),
             tags={"classification": c.classification} if c.classification else None,
         )
         for c in dataset.contract.columns
