@@ -14,6 +14,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.filled
+BENCH_STAMP := $(VENV)/.filled-for-bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +24,13 @@ setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
 demo: $(STAMP) ## Ingest 336 776 real flights, query them, and say what to try next
 	$(BIN)/slice demo $(ARGS)
 
+# What touches store, catalog and ledger is tested on a directory and once more on S3, Glue and Postgres.
+IN_BOTH_WORLDS := slice_platform_tests/test_promises.py $(patsubst %,slice_platform_tests/lake/test_%.py, \
+	corrections landing merge publish query receive receive_crashes status table)
+
 test: $(STAMP) ## Run the tests (ARGS="-k receive -x" goes to pytest)
 	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --world aws $(ARGS) $(IN_BOTH_WORLDS); status=$$?; [ $$status -eq 0 ] || [ $$status -eq 5 -a -n "$(ARGS)" ]
 
 dev: $(STAMP) ## Start the Dagster UI with sensors running
 	$(BIN)/slice dev $(ARGS)
@@ -35,7 +41,7 @@ check: $(STAMP) ## Lint, format, types, and whether the definitions load
 	$(BIN)/mypy
 	SLICE_HOME="$${SLICE_HOME:-$(CURDIR)/.slice}" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 
-bench: $(STAMP) ## Measure ingest against bare DuckDB, polars and pandas
+bench: $(BENCH_STAMP) ## Measure against bare DuckDB, polars, pandas, Spark and dlt
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
 
 $(STAMP): requirements/dev.lock pyproject.toml
@@ -48,6 +54,10 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(BENCH_STAMP): $(STAMP) requirements/bench.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bench.lock
+	@touch $@
+
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
 
@@ -55,10 +65,11 @@ lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for newer
 	rm -rf $(VENV)-lock
 	"$(PYTHON)" -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv
-	$(COMPILE) --extra local --extra demo --extra dev -o requirements/dev.lock pyproject.toml
-	@# Held to the versions of dev.lock, so that either can be installed beside it.
+	$(COMPILE) --extra local --extra demo --extra aws --extra dev -o requirements/dev.lock pyproject.toml
+	@# Held to the versions of dev.lock, so that each can be installed beside it.
 	$(COMPILE) --extra aws -c requirements/dev.lock -o requirements/aws.lock pyproject.toml
 	$(COMPILE) --extra spark -c requirements/dev.lock -o requirements/spark.lock pyproject.toml
+	$(COMPILE) --extra bench -c requirements/dev.lock -o requirements/bench.lock pyproject.toml
 	rm -rf $(VENV)-lock
 
 clean: ## Remove .venv and caches; the lake under .slice stays
