@@ -4,12 +4,16 @@
     ├── PermanentError          the same call fails again: a person must change something
     │   ├── ContractError       contract.yaml or defs.yaml is wrong (names file, line, field)
     │   ├── SettingsError       a SLICE_* variable is wrong or missing
+    │   ├── AccessRefused       AWS or the database refuses: credentials, rights, the name of a bucket
     │   ├── UnknownDataset      no folder under defs/ has that name
+    │   ├── UnknownFile         the ledger knows no file of that name, or several
     │   ├── QueryRefused        the SQL is not one read-only statement over the lake
     │   ├── RebuildRefused      a partition cannot be rebuilt without losing rows
+    │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
     └── TransientError          the same call may succeed later: Dagster retries the run
         ├── StoreUnavailable    the object store or the disk did not do what was asked
+        ├── LedgerUnavailable   the ledger's database did not do what was asked
         ├── DatasetBusy         another process works on the same dataset
         └── CommitLost          other writers won every attempt to commit
 
@@ -34,8 +38,16 @@ class SettingsError(PermanentError):
     """A setting is missing or malformed."""
 
 
+class AccessRefused(PermanentError):
+    """Credentials, rights or a name are wrong, and whoever was asked will refuse again."""
+
+
 class UnknownDataset(PermanentError):
     """No dataset of that name is defined."""
+
+
+class UnknownFile(PermanentError):
+    """No file, or more than one, answers to that name."""
 
 
 class QueryRefused(PermanentError):
@@ -44,6 +56,10 @@ class QueryRefused(PermanentError):
 
 class RebuildRefused(PermanentError):
     """Rebuilding would lose rows, so nothing was changed."""
+
+
+class UpkeepRefused(PermanentError):
+    """It cannot be told for sure what a table needs, so nothing was deleted."""
 
 
 class AccountingError(PermanentError):
@@ -60,6 +76,10 @@ class TransientError(SliceError):
 
 class StoreUnavailable(TransientError):
     """The object store, disk or network failed; nothing is half-done."""
+
+
+class LedgerUnavailable(TransientError):
+    """The ledger's database cannot be reached, or broke off; what it had not confirmed is not booked."""
 
 
 class DatasetBusy(TransientError):

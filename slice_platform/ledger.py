@@ -18,68 +18,30 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from slice_platform.errors import DatasetBusy
-from slice_platform.records import BatchReceipt, FileAccount, FileRow, FileStatus, PartitionRow
+from slice_platform.errors import DatasetBusy, LedgerUnavailable
+from slice_platform.ledger_tables import (
+    add_missing_columns,
+    batches,
+    file_partitions,
+    files,
+    hidden_rows,
+    metadata,
+    partitions,
+)
+from slice_platform.records import BatchReceipt, FileAccount, FileRow, FileStatus, PartitionRow, Withdrawal
 from slice_platform.store import StoredObject
 
 KeyOf: TypeAlias = Callable[[str, int, datetime, str], str]  # dataset, file id, received at, name -> key
 
-_metadata = sa.MetaData()
-_utc = sa.DateTime(timezone=True)
-
-files = sa.Table(
-    "files",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("dataset", sa.String(200), nullable=False),
-    sa.Column("source_key", sa.Text, nullable=False),
-    sa.Column("version", sa.Text, nullable=False),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    sa.Column("plain_bytes", sa.BigInteger, nullable=False, default=0),
-    sa.Column("sha256", sa.String(64)),
-    sa.Column("received_at", _utc, nullable=False),
-    sa.Column("raw_key", sa.Text),
-    sa.Column("status", sa.String(20), nullable=False),
-    sa.Column("left_landing", sa.Boolean, nullable=False, default=False),
-    sa.Column("rows_read", sa.BigInteger, nullable=False, default=0),
-    sa.Column("rows_published", sa.BigInteger, nullable=False, default=0),
-    sa.Column("rows_duplicate", sa.BigInteger, nullable=False, default=0),
-    sa.Column("rows_rejected", sa.BigInteger, nullable=False, default=0),
-    sa.Column("error", sa.Text),
-    sa.Column("repeat_of", sa.Integer),
-    sa.Index("files_by_name", "dataset", "source_key"),
-    sa.Index("files_by_status", "dataset", "status"),
-    sa.Index("files_in_landing", "dataset", "left_landing"),
-    sqlite_autoincrement=True,  # ids are never reused, not even after a deleted row: the order rests on them
-)
-file_partitions = sa.Table(
-    "file_partitions",
-    _metadata,
-    sa.Column("file_id", sa.Integer, primary_key=True),
-    sa.Column("partition_key", sa.String(40), primary_key=True),
-)
-batches = sa.Table(
-    "batches",
-    _metadata,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("dataset", sa.String(200), nullable=False),
-    sa.Column("state", sa.String(10), nullable=False),
-    sa.Column("opened_at", _utc, nullable=False),
-    sa.Column("receipt", sa.Text),
-    sa.Column("snapshot_id", sa.BigInteger),
-    sa.Index("batches_by_state", "dataset", "state"),
-)
-partitions = sa.Table(
-    "partitions",
-    _metadata,
-    sa.Column("dataset", sa.String(200), primary_key=True),
-    sa.Column("partition_key", sa.String(40), primary_key=True),
-    sa.Column("version", sa.BigInteger, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    sa.Column("data_files", sa.Integer, nullable=False),
-    sa.Column("updated_at", _utc, nullable=False),
-)
+_POSTGRES: dict[str, Any] = {
+    "pool_pre_ping": True,
+    "connect_args": {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -99,12 +61,17 @@ class Ledger:
         self._lock_timeout_seconds = lock_timeout_seconds
         if self._url.database and self._is_sqlite:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {"connect_args": {"timeout": 60}} if self._is_sqlite else {}
+        options: dict[str, Any] = {"connect_args": {"timeout": 60}} if self._is_sqlite else _POSTGRES
         self._engine = sa.create_engine(self._url, **options)
-        if self._is_sqlite:
-            sa.event.listen(self._engine, "connect", _use_wal)
-        with self.exclusive("_ledger"):  # several processes may open a new ledger at the same moment
-            _metadata.create_all(self._engine)
+        sa.event.listen(self._engine, "handle_error", _told)
+        sa.event.listen(self._engine, "connect", _use_wal if self._is_sqlite else _use_keepalives)
+        try:
+            with self.exclusive("_ledger"):  # several processes may open a new ledger at the same moment
+                metadata.create_all(self._engine)
+                add_missing_columns(self._engine)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def _is_sqlite(self) -> bool:
@@ -141,7 +108,8 @@ class Ledger:
     @contextmanager
     def _advisory_lock(self, dataset: str, deadline: float) -> Iterator[None]:
         number = zlib.crc32(f"slice:{dataset}".encode())
-        with self._engine.connect() as connection:
+        # No transaction stays open meanwhile: databases end those that idle, and the lock with them.
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))):
                 self._wait(dataset, deadline)
             try:
@@ -200,6 +168,11 @@ class Ledger:
             conditions.append(files.c.source_key == source_key)
         return self._select_files(*conditions)
 
+    def read(self, query: sa.Select[Any]) -> list[sa.RowMapping]:
+        """What a query over the ledger's tables finds."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).mappings())
+
     def files_in_landing(self, dataset: str) -> list[FileRow]:
         """Files that raw or quarantine holds, but whose removal from landing a crash left unbooked."""
         return self._select_files(
@@ -211,6 +184,25 @@ class Ledger:
         touching = sa.select(file_partitions.c.file_id).where(file_partitions.c.partition_key.in_(list(partition_keys)))
         live = (files.c.dataset == dataset) & (files.c.status == FileStatus.PUBLISHED)
         return self._select_files(live, files.c.id.in_(touching))
+
+    def versions_of(self, dataset: str, source_keys: Iterable[str]) -> list[FileRow]:
+        """Every version that ever came under these names, in the order of their ids."""
+        return self._select_files(files.c.dataset == dataset, files.c.source_key.in_(sorted(set(source_keys))))
+
+    def hidden_below(self, file_ids: Iterable[int]) -> list[FileRow]:
+        """Published files with a row that may come back once `file_ids` are withdrawn; in the order of their ids.
+
+        A row whose hider is withdrawn already hides behind the hider of that one: the search goes on
+        through withdrawn files, and ends at published ones, as what these hide stays hidden.
+        """
+        seen, front, found = set(file_ids), set(file_ids), list[FileRow]()
+        while front:
+            directly = sa.select(hidden_rows.c.file_id).where(hidden_rows.c.by_file_id.in_(front))
+            met = [row for row in self._select_files(files.c.id.in_(directly)) if row.id not in seen]
+            found += [row for row in met if row.status is FileStatus.PUBLISHED]
+            front = {row.id for row in met if row.status is not FileStatus.PUBLISHED}
+            seen |= {row.id for row in met}
+        return sorted(found, key=lambda row: row.id)
 
     def unfinished_datasets(self) -> set[str]:
         """Datasets with received files that no commit has published, or with a batch that a crash left open."""
@@ -226,14 +218,14 @@ class Ledger:
             later.c.dataset == files.c.dataset,
             later.c.source_key == files.c.source_key,
             later.c.id > files.c.id,
-            later.c.status.in_([FileStatus.RECEIVED, FileStatus.PUBLISHED, FileStatus.QUARANTINED]),
+            later.c.status.not_in([FileStatus.ARRIVING, FileStatus.REPEATED]),
         )
         return self._select_files(files.c.dataset == dataset, files.c.status == FileStatus.QUARANTINED, ~came_again)
 
     def _select_files(self, *conditions: sa.ColumnElement[bool]) -> list[FileRow]:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(files).where(*conditions).order_by(files.c.id))
-            return [_file_row(row) for row in rows.mappings()]
+            return [file_row(row) for row in rows.mappings()]
 
     # --- batches: announced, then booked or abandoned
 
@@ -271,21 +263,18 @@ class Ledger:
             for account in receipt.files:
                 _book_file(connection, account)
             for file_id, moved in receipt.superseded.items():
-                connection.execute(
-                    files.update()
-                    .where(files.c.id == file_id)
-                    .values(
-                        rows_published=files.c.rows_published - moved, rows_duplicate=files.c.rows_duplicate + moved
-                    )
-                )
+                _move_to_duplicate(connection, file_id, moved)
+            for withdrawal in receipt.withdrawn:
+                _book_withdrawal(connection, withdrawal)
+            _note_hidden(connection, receipt.hidden)
             keys = receipt.partitions
+            kept = _versions(connection, dataset) if receipt.keeps_versions else {}
             connection.execute(
                 partitions.delete().where(partitions.c.dataset == dataset, partitions.c.partition_key.in_(keys))
             )
             for row in now:
-                connection.execute(
-                    partitions.insert().values(dataset=dataset, updated_at=datetime.now(UTC), **row.counts())
-                )
+                values = {**row.counts(), "version": kept.get(row.partition_key, row.version)}
+                connection.execute(partitions.insert().values(dataset=dataset, updated_at=datetime.now(UTC), **values))
             connection.execute(
                 batches.update().where(batches.c.id == batch_id).values(state="settled", snapshot_id=snapshot_id)
             )
@@ -305,7 +294,9 @@ def _book_file(connection: sa.Connection, account: FileAccount) -> None:
         files.update()
         .where(files.c.id == account.file_id)
         .values(
-            status=FileStatus.PUBLISHED,
+            status=FileStatus.PUBLISHED if account.superseded_by is None else FileStatus.SUPERSEDED,
+            superseded_by=account.superseded_by,
+            error=None,
             rows_read=account.read,
             rows_published=account.published,
             rows_duplicate=account.duplicate,
@@ -321,16 +312,61 @@ def _book_file(connection: sa.Connection, account: FileAccount) -> None:
         )
 
 
+def _move_to_duplicate(connection: sa.Connection, file_id: int, rows: int) -> None:
+    counts = {"rows_published": files.c.rows_published - rows, "rows_duplicate": files.c.rows_duplicate + rows}
+    connection.execute(files.update().where(files.c.id == file_id).values(**counts))
+
+
+def _book_withdrawal(connection: sa.Connection, withdrawal: Withdrawal) -> None:
+    now = {"status": withdrawal.status, "superseded_by": withdrawal.superseded_by}
+    counts = {"rows_published": 0, "rows_duplicate": files.c.rows_duplicate + files.c.rows_published}
+    connection.execute(files.update().where(files.c.id == withdrawal.file_id).values(**now, **counts))
+
+
+def _versions(connection: sa.Connection, dataset: str) -> dict[str, int]:
+    rows = sa.select(partitions.c.partition_key, partitions.c.version).where(partitions.c.dataset == dataset)
+    return {row.partition_key: row.version for row in connection.execute(rows)}
+
+
+def _note_hidden(connection: sa.Connection, pairs: Iterable[tuple[int, int]]) -> None:
+    for file_id, by_file_id in pairs:
+        pair = (hidden_rows.c.file_id == file_id) & (hidden_rows.c.by_file_id == by_file_id)
+        if connection.scalar(sa.select(hidden_rows.c.file_id).where(pair)) is None:
+            connection.execute(hidden_rows.insert().values(file_id=file_id, by_file_id=by_file_id))
+
+
 def _one_file(connection: sa.Connection, file_id: int) -> FileRow:
-    return _file_row(connection.execute(sa.select(files).where(files.c.id == file_id)).mappings().one())
+    return file_row(connection.execute(sa.select(files).where(files.c.id == file_id)).mappings().one())
 
 
-def _file_row(row: sa.RowMapping) -> FileRow:
-    values = dict(row)
+def file_row(row: sa.RowMapping) -> FileRow:
+    """A file from its row in `files`; what a query found beside it is passed over."""
+    values = {column.name: row[column.name] for column in files.columns}
     received: datetime = values["received_at"]
     # SQLite keeps no zone; what was stored is UTC.
     values["received_at"] = received.replace(tzinfo=UTC) if received.tzinfo is None else received.astimezone(UTC)
     return FileRow(**{**values, "status": FileStatus(values["status"])})
+
+
+def _told(context: sa.engine.ExceptionContext) -> None:
+    """A database that is away is ours to tell; what it says of the data is not."""
+    if context.is_pre_ping:
+        return  # the pool's own question whether a connection still lives; it opens another one
+    error = context.original_exception
+    kinds = (sa.exc.OperationalError, sa.exc.InterfaceError)
+    if context.is_disconnect or isinstance(context.sqlalchemy_exception, kinds):
+        raise LedgerUnavailable(
+            f"The ledger's database did not answer: {' '.join(str(error).split())} What it had not confirmed is not "
+            "booked; the work can be repeated once it is back. If it never comes back, check SLICE_METADATA_URL."
+        ) from error
+
+
+def _use_keepalives(connection: Any, _record: object) -> None:
+    """Let the server find out that this machine is gone, and free its locks: by default that takes two hours."""
+    with connection.cursor() as cursor:
+        for name, value in (("idle", 30), ("interval", 10), ("count", 3)):
+            cursor.execute(f"set tcp_keepalives_{name} = {value}")
+    connection.commit()
 
 
 def _use_wal(connection: Any, _record: object) -> None:

@@ -1,9 +1,10 @@
 """The values that cross the ledger's border: what is known of a file, a batch and a partition."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from pydantic import TypeAdapter
 
 
 class FileStatus(StrEnum):
@@ -14,6 +15,9 @@ class FileStatus(StrEnum):
     PUBLISHED = "published"  # its good rows are in the table, or hidden there by others
     QUARANTINED = "quarantined"  # set aside as a whole, with a reason
     REPEATED = "repeated"  # the same bytes under the same name came before
+    KEPT = "kept"  # a marker or manifest of which the set is published; it has no rows
+    SUPERSEDED = "superseded"  # other bytes came under the same name since; none of its rows is in the table
+    RETRACTED = "retracted"  # withdrawn by a person; none of its rows is in the table
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class FileRow:
     rows_rejected: int
     error: str | None
     repeat_of: int | None
+    superseded_by: int | None = None
 
     @property
     def name(self) -> str:
@@ -59,6 +64,20 @@ class FileAccount:
     rejected: int
     plain_bytes: int = 0  # size of the file uncompressed
     partitions: tuple[str, ...] = ()
+    superseded_by: int | None = None  # a version of the same name that came later; then nothing is published
+    was_set_aside: bool = False  # whether quarantine may still hold something of it from before
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A version of a file that stops counting: its rows leave the table and are booked as duplicates."""
+
+    file_id: int
+    superseded_by: int | None = None  # None: retracted by a person
+
+    @property
+    def status(self) -> FileStatus:
+        return FileStatus.RETRACTED if self.superseded_by is None else FileStatus.SUPERSEDED
 
 
 @dataclass(frozen=True)
@@ -73,28 +92,34 @@ class PartitionRows:
 
 @dataclass(frozen=True)
 class BatchReceipt:
-    """What is booked once a batch is committed; `superseded` counts rows of earlier files it hid."""
+    """What is booked once a batch is committed."""
 
     files: tuple[FileAccount, ...] = ()
-    superseded: dict[int, int] = field(default_factory=dict)
+    superseded: dict[int, int] = field(default_factory=dict)  # rows of other files it hid; less than 0: that came back
     partitions: tuple[str, ...] = ()
-    rows: tuple["PartitionRows", ...] = ()  # what the batch's files had for each partition
+    rows: tuple[PartitionRows, ...] = ()  # what the batch's files had for each partition
+    withdrawn: tuple[Withdrawal, ...] = ()
+    hidden: tuple[tuple[int, int], ...] = ()  # (a, b): a row of file a lost against one of file b
+    makes_snapshot: bool = True  # False: nothing of the table changes, the receipt counts without a commit
+    keeps_versions: bool = False  # True: files are other ones, rows are not, and nothing downstream is behind
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return _RECEIPT.dump_json(self).decode()
 
     @staticmethod
     def from_json(text: str) -> "BatchReceipt":
-        read = json.loads(text)
-        accounts = (FileAccount(**{**one, "partitions": tuple(one["partitions"])}) for one in read["files"])
-        superseded = {int(file_id): moved for file_id, moved in read["superseded"].items()}
-        rows = tuple(PartitionRows(**one) for one in read["rows"])
-        return BatchReceipt(tuple(accounts), superseded, tuple(read["partitions"]), rows)
+        return _RECEIPT.validate_json(text)
+
+
+_RECEIPT = TypeAdapter(BatchReceipt)
 
 
 @dataclass(frozen=True)
 class PartitionRow:
-    """A partition of a table as of its last commit; `version` is that commit's Iceberg sequence number."""
+    """A partition of a table as of its last commit.
+
+    `version` is the Iceberg sequence number of the last commit that changed its rows; compaction keeps it.
+    """
 
     partition_key: str
     version: int

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from slice_platform.errors import SettingsError
@@ -52,8 +52,19 @@ class Settings(BaseSettings):
     catalog_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the `sql` catalog; default SQLite under `home`."
     )
+    catalog_namespace: str = Field(
+        default="curated",
+        pattern=r"[a-z0-9_]{1,200}",
+        description="Namespace of the tables in the catalog, in Glue a database. Two lakes in one account need two.",
+    )
     aws_endpoint_url: str | None = Field(
-        default=None, description="Endpoint of S3 and Glue, for a local AWS; default AWS itself."
+        default=None,
+        validation_alias=AliasChoices("slice_aws_endpoint_url", "aws_endpoint_url"),
+        description="Endpoint of S3 and Glue, for a local AWS; default AWS itself. AWS_ENDPOINT_URL counts as well.",
+    )
+    aws_attempts: int = Field(default=5, ge=1, description="How often a call of S3 or Glue is tried.")
+    aws_timeout_seconds: float = Field(
+        default=20.0, gt=0, description="How long a try of such a call may wait to connect, and for the next byte."
     )
 
     duckdb_memory_limit: str = Field(
@@ -65,6 +76,24 @@ class Settings(BaseSettings):
         default=2 * 1024**3, ge=1, description="Most stored bytes of input that one commit publishes."
     )
     target_file_bytes: int = Field(default=128 * 1024**2, ge=1024, description="Size to aim at for a data file.")
+    compact_min_files: int = Field(
+        default=5, ge=2, description="Upkeep rewrites the small files of a partition once so many become one."
+    )
+    reader_hours: float = Field(
+        default=1.0, ge=0, description="How long a query may run: files that its snapshot has stay at least so long."
+    )
+    snapshot_hours: float = Field(
+        default=120.0,
+        ge=0,
+        description="Age at which what a table was is let go; beyond `reader_hours` one snapshot an hour is kept.",
+    )
+    orphan_hours: float = Field(
+        default=24.0, ge=1, description="Age at which an object of a table that nothing refers to is deleted."
+    )
+    upkeep_hours: float = Field(default=24.0, ge=1, description="How often the upkeep of each table runs.")
+    upkeep_files: int = Field(
+        default=100, ge=1, description="Small files of a table at which its upkeep runs at the next full hour already."
+    )
     landing_tick_seconds: float = Field(
         default=5.0, ge=0, description="Sensor interval; a local file counts as complete once it rested this long."
     )

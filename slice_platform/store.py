@@ -11,13 +11,14 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
 import fsspec
 
+from slice_platform.aws import AwsAccess
 from slice_platform.errors import SettingsError, StoreUnavailable
 
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")
@@ -32,6 +33,7 @@ class StoredObject:
     size_bytes: int
     version: str
     changed_at: datetime | None  # None where an object appears at once and whole (S3)
+    written_at: datetime | None = None  # when it came, as the store tells it
 
     @property
     def text(self) -> str:
@@ -41,28 +43,52 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Digest:
+    """Size and sha256 of an object; None where its bytes were not seen."""
+
     size_bytes: int
-    sha256: str
+    sha256: str | None
+
+    def agrees_with(self, other: "Digest") -> bool:
+        """Whether both can be of the same bytes, by what is known of them."""
+        return self.size_bytes == other.size_bytes and (
+            self.sha256 is None or other.sha256 is None or self.sha256 == other.sha256
+        )
+
+
+def open_store(root: str, access: AwsAccess) -> "Store":
+    """The store below a directory, or below an `s3://bucket/prefix`."""
+    if not root.startswith("s3://"):
+        return Store(root)
+    from slice_platform.s3 import S3Store  # noqa: PLC0415 -- a laptop has no need of it
+
+    return S3Store(root, access)
 
 
 class Store:
-    """Object storage below one root, a directory or an `s3://bucket/prefix`."""
+    """Object storage below one root: here a directory, `slice_platform.s3.S3Store` is the one below a bucket."""
 
-    def __init__(self, root: str, *, endpoint_url: str | None = None) -> None:
-        is_s3 = root.startswith("s3://")
+    is_local = True
+
+    def __init__(self, root: str) -> None:
         if any(sign in root for sign in "#?%"):
             raise SettingsError(
                 f"The lake's root {root!r} holds one of # ? %, which file URIs take for something else. "
                 "Choose another SLICE_HOME or SLICE_LAKE_URI."
             )
-        options: dict[str, Any] = {"endpoint_url": endpoint_url} if is_s3 and endpoint_url else {}
-        self.fs, self.root = fsspec.core.url_to_fs(root, **options)
-        self.is_local = not is_s3
+        self.fs, self.root = self._at_root(root)
+
+    def _at_root(self, root: str) -> tuple[Any, str]:
+        """The root as an absolute path, and the filesystem it belongs to."""
+        found: tuple[Any, str] = fsspec.core.url_to_fs(root)
+        return found
+
+    def files(self) -> Any:
+        """A filesystem for DuckDB to open addresses of this store with; None where it can by itself."""
+        return None
 
     def path(self, key: str) -> str:
         """The full address that DuckDB and pyiceberg open."""
-        full = f"{self.root}/{key}"
-        return full if self.is_local else f"s3://{full}"
+        return f"{self.root}/{key}"
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below `prefix`, at any depth; nothing where it does not exist."""
@@ -106,7 +132,10 @@ class Store:
             _digest(source, target)
 
     def copy(self, key: str, to_key: str) -> Digest:
-        """Copy an object inside the store, atomically; what is returned was computed on the way."""
+        """Copy an object inside the store, atomically; what is returned was computed on the way.
+
+        Where the store copies by itself the bytes are not seen, and the sha256 is None: read it back with `digest`.
+        """
         with _told("copy", key), self.open(key) as source, self._writing(to_key) as target:
             return _digest(source, target)
 
@@ -125,9 +154,6 @@ class Store:
         """
         now = self.stat(entry.key)
         if now is None or now.version != entry.version:
-            return
-        if not self.is_local:
-            self.remove(entry.key)
             return
         full = f"{self.root}/{entry.key}"
         aside = f"{os.path.dirname(full)}/.{uuid.uuid4().hex}.tmp"
@@ -148,36 +174,32 @@ class Store:
             if self.fs.exists(f"{self.root}/{prefix}"):
                 self.fs.rm(f"{self.root}/{prefix}", recursive=True)
 
+    def remove_empty_dir(self, prefix: str) -> None:
+        """Delete a folder unless something is in it."""
+        with suppress(OSError):  # not empty, or gone already
+            os.rmdir(f"{self.root}/{prefix}")
+
     def remove_unfinished(self, prefix: str) -> None:
         """Delete what writers that died left below `prefix`; the caller knows that nobody writes there now."""
-        if self.is_local:  # on S3 an object that was not written to its end does not exist
-            for entry in self.list(prefix):
-                if _UNFINISHED.fullmatch(entry.key.rsplit("/", 1)[-1]):
-                    self.remove(entry.key)
+        for entry in self.list(prefix):
+            if _UNFINISHED.fullmatch(entry.key.rsplit("/", 1)[-1]):
+                self.remove(entry.key)
 
     def make_dir(self, prefix: str) -> None:
-        """Make `prefix` a place that files can be written to; nothing to do on S3."""
-        if self.is_local:
+        """Make `prefix` a place that files can be written to."""
+        with _told("make", prefix):
             self.fs.makedirs(f"{self.root}/{prefix}", exist_ok=True)
 
     def _object(self, key: str, info: dict[str, Any]) -> StoredObject:
-        size = int(info["size"])
-        if not self.is_local:
-            version = info.get("VersionId") or str(info.get("ETag", "")).strip('"')
-            return StoredObject(key, size, f"{version}-{size}", None)
         stat = os.stat(info["name"])
         # The change time is the kernel's: unlike mtime it cannot be carried over by `cp -p` or tar.
         changed = datetime.fromtimestamp(stat.st_ctime, UTC)
-        return StoredObject(key, stat.st_size, _version(stat), changed)
+        return StoredObject(key, stat.st_size, _version(stat), changed, changed)
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[IO[bytes]]:
         full = f"{self.root}/{key}"
         with _told("write", key):
-            if not self.is_local:
-                with self.fs.open(full, "wb") as target:
-                    yield target
-                return
             folder = os.path.dirname(full)
             os.makedirs(folder, exist_ok=True)
             aside = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")

@@ -4,12 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from slice_platform.aws import AwsAccess
 from slice_platform.errors import StoreUnavailable
-from slice_platform.store import Store, StoredObject, is_at_rest
+from slice_platform.store import Digest, Store, StoredObject, is_at_rest, open_store
+from slice_platform_tests.cloud import Cloud
+
+
+@pytest.fixture(params=["directory", "s3"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Store:
+    """One promise, two stores. What only one of them does is in the fixture `directory` or in test_s3.py."""
+    if request.param == "directory":
+        return Store(str(tmp_path / "lake"))
+    cloud: Cloud = request.getfixturevalue("cloud")
+    return open_store(f"s3://{cloud.fresh_bucket()}/lake", AwsAccess(cloud.url))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def directory(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "lake"))
 
 
@@ -51,9 +62,9 @@ def test_what_is_not_there_has_no_state_and_no_error_on_removal(store: Store) ->
         store.open("none")
 
 
-def test_a_write_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
-    store.write("k", b"old")
-    with pytest.raises(TypeError), store._writing("k") as target:
+def test_a_write_that_fails_leaves_nothing_behind(directory: Store, tmp_path: Path) -> None:
+    directory.write("k", b"old")
+    with pytest.raises(TypeError), directory._writing("k") as target:
         target.writelines([b"half of the new", "no bytes"])  # type: ignore[list-item]
     assert [path.name for path in (tmp_path / "lake").iterdir()] == ["k"]
     assert (tmp_path / "lake" / "k").read_bytes() == b"old"
@@ -62,7 +73,8 @@ def test_a_write_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path) 
 def test_a_copy_is_whole_and_tells_what_it_saw(store: Store) -> None:
     store.write("landing/k", b"x" * 9_000_000)
     written = store.copy("landing/k", "raw/k")
-    assert written == store.digest("raw/k") == store.digest("landing/k")
+    assert store.digest("raw/k") == store.digest("landing/k")
+    assert written.agrees_with(store.digest("raw/k"))
 
 
 def test_a_file_of_this_machine_is_copied_in(store: Store, tmp_path: Path) -> None:
@@ -72,10 +84,10 @@ def test_a_file_of_this_machine_is_copied_in(store: Store, tmp_path: Path) -> No
     assert (tmp_path / "here.csv").exists()
 
 
-def test_storage_that_refuses_is_told_with_verb_and_key(store: Store) -> None:
-    store.write("a", b"a file where a folder is needed")
+def test_storage_that_refuses_is_told_with_verb_and_key(directory: Store) -> None:
+    directory.write("a", b"a file where a folder is needed")
     with pytest.raises(StoreUnavailable, match="Could not write 'a/b'"):
-        store.write("a/b", b"")
+        directory.write("a/b", b"")
 
 
 def test_a_tree_is_removed_and_its_neighbour_stays(store: Store) -> None:
@@ -85,11 +97,17 @@ def test_a_tree_is_removed_and_its_neighbour_stays(store: Store) -> None:
     assert keys(store) == ["q/12/raw"]
 
 
-def test_remains_of_dead_writers_go_and_hidden_files_of_others_stay(store: Store) -> None:
-    store.write("raw/a/.0123456789abcdef0123456789abcdef.tmp", b"half")
-    store.write("raw/a/.keep.tmp", b"")
-    store.remove_unfinished("raw/a")
-    assert keys(store) == ["raw/a/.keep.tmp"]
+def test_remains_of_dead_writers_go_and_hidden_files_of_others_stay(directory: Store) -> None:
+    directory.write("raw/a/.0123456789abcdef0123456789abcdef.tmp", b"half")
+    directory.write("raw/a/.keep.tmp", b"")
+    directory.remove_unfinished("raw/a")
+    assert keys(directory) == ["raw/a/.keep.tmp"]
+
+
+def test_digests_agree_unless_what_is_known_of_them_differs() -> None:
+    assert Digest(1, "a").agrees_with(Digest(1, None))
+    assert not Digest(1, "a").agrees_with(Digest(1, "b"))
+    assert not Digest(1, None).agrees_with(Digest(2, "a"))
 
 
 @pytest.mark.parametrize(("ago_seconds", "expected"), [(0, False), (4, False), (6, True), (-4, False), (-6, True)])

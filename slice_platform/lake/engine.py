@@ -9,14 +9,20 @@ import duckdb
 
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.types import literal
+from slice_platform.s3_files import outage
 
 
 @contextmanager
-def engine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB that spills to disk beyond its memory limit; the spill is removed at the end."""
+def engine(lake: Lake, *, on_disk: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB that spills to disk beyond its memory limit; what it leaves there is removed at the end.
+
+    `on_disk` is for tables that memory will not hold: they lie compressed in a file, a quarter of what the same
+    tables take when memory spills them. For smaller ones it only costs time.
+    """
     settings = lake.settings
     spill = settings.spill_dir / uuid.uuid4().hex
-    connection = duckdb.connect(":memory:")
+    spill.mkdir(parents=True)
+    connection = duckdb.connect(str(spill / "tables.db") if on_disk else ":memory:")
     try:
         for statement in (
             f"set threads = {settings.duckdb_threads}",
@@ -28,8 +34,8 @@ def engine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
             "set enable_progress_bar = false",
         ):
             connection.execute(statement).fetchall()
-        if not lake.store.is_local:
-            connection.register_filesystem(lake.store.fs)
+        if (files := lake.store.files()) is not None:
+            connection.register_filesystem(files)
         yield connection
     finally:
         connection.close()
@@ -37,5 +43,22 @@ def engine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows vary by query
-    """Execute one statement and drain it: DuckDB 2 refuses the next statement otherwise."""
-    return connection.execute(sql).fetchall()
+    """Execute one statement and drain it: DuckDB 2 refuses the next statement otherwise.
+
+    Raises:
+        StoreUnavailable: S3 did not do what was asked; no file is to blame.
+        AccessRefused: S3 refuses, and will again.
+    """
+    with told_of_store():
+        return connection.execute(sql).fetchall()
+
+
+@contextmanager
+def told_of_store() -> Iterator[None]:
+    """An outage of S3 reaches us as an error of DuckDB. Here it is told from a fault of the file or the statement."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if (said := outage(str(error))) is not None:
+            raise said from error
+        raise

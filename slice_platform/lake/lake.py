@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from slice_platform.aws import AwsAccess
 from slice_platform.lake.dataset import Dataset, load_datasets, pick
 from slice_platform.ledger import Ledger
 from slice_platform.settings import Settings
-from slice_platform.store import Store
+from slice_platform.store import Store, open_store
 
 LANDING, RAW, CURATED, QUARANTINE = "landing", "raw", "curated", "quarantine"
 STRAYS = "_strays"  # where objects of no dataset are set aside
@@ -27,10 +28,14 @@ class Lake:
         return pick(self.datasets, name)
 
 
+def aws_access(settings: Settings) -> AwsAccess:
+    return AwsAccess(settings.aws_endpoint_url, settings.aws_attempts, settings.aws_timeout_seconds)
+
+
 @contextmanager
 def open_lake(settings: Settings, datasets: dict[str, Dataset] | None = None) -> Iterator[Lake]:
     """Open the lake that the settings describe, making what is missing on a laptop."""
-    store = Store(settings.lake_root, endpoint_url=settings.aws_endpoint_url)
+    store = open_store(settings.lake_root, aws_access(settings))
     store.make_dir(LANDING)
     ledger = Ledger(
         settings.ledger_url,

@@ -1,0 +1,104 @@
+"""How AWS is called: bounded time-outs, bounded retries, and its errors told as ours.
+
+boto3 is imported late: a laptop has no need of it, and loading definitions must not wait for it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from slice_platform.errors import AccessRefused, StoreUnavailable
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+# What AWS says with a status below 500 and means "not now".
+_PASSING = {
+    "ConcurrentModificationException", "ExpiredToken", "ExpiredTokenException", "OperationAborted", "OperationTimeout",
+    "OperationTimeoutException", "RequestLimitExceeded", "RequestThrottled", "RequestTimeout", "RequestTimeTooSkewed",
+    "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException",
+}  # fmt: skip
+_AGAIN = "The work can be repeated once it answers again."
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """Where AWS is, and how long and how often it is asked before a call counts as failed."""
+
+    endpoint_url: str | None = None  # None: AWS itself
+    attempts: int = 5
+    timeout_seconds: float = 20.0  # to connect, and between two bytes of an answer
+
+    @property
+    def config(self) -> "Config":
+        from botocore.config import Config  # noqa: PLC0415
+
+        return Config(
+            connect_timeout=self.timeout_seconds,
+            read_timeout=self.timeout_seconds,
+            retries={"mode": "standard", "total_max_attempts": self.attempts},
+            max_pool_connections=16,
+        )
+
+
+@lru_cache(maxsize=8)
+def client(service: str, access: AwsAccess) -> Any:
+    """A client of one service; safe to share between threads."""
+    import boto3  # noqa: PLC0415
+
+    with told("reach", service):
+        return boto3.session.Session().client(service, endpoint_url=access.endpoint_url, config=access.config)
+
+
+@contextmanager
+def told(verb: str, what: str) -> Iterator[None]:
+    """AWS's errors as ours.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        StoreUnavailable: AWS did not answer, or not now; every attempt was used up.
+        AccessRefused: AWS refuses, and will again.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Told by its origin: whoever never calls AWS need not have boto3.
+        if type(error).__module__.partition(".")[0] not in ("boto3", "botocore"):
+            raise
+        raise _as_ours(error, verb, what) from error
+
+
+def _as_ours(error: Exception, verb: str, what: str) -> Exception:
+    from botocore import exceptions  # noqa: PLC0415 -- as above
+
+    if isinstance(error, exceptions.ClientError):
+        return _of_answer(error, verb, what)
+    wrong = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.NoRegionError,
+        exceptions.ProfileNotFound,
+        exceptions.ParamValidationError,
+    )
+    if isinstance(error, wrong):
+        return _refused(verb, what, error)
+    return StoreUnavailable(f"Could not {verb} {what!r}: {error}. {_AGAIN}")
+
+
+def _of_answer(error: Any, verb: str, what: str) -> Exception:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    if code in ("NoSuchKey", "404"):
+        return FileNotFoundError(f"Could not {verb} {what!r}: there is no such object.")
+    if status >= 500 or status in (408, 409, 412, 429) or code in _PASSING:
+        return StoreUnavailable(f"Could not {verb} {what!r}: {error}. {_AGAIN}")
+    return _refused(verb, what, error)
+
+
+def _refused(verb: str, what: str, error: Exception) -> AccessRefused:
+    return AccessRefused(
+        f"Could not {verb} {what!r}: {error}. AWS will say so again: check SLICE_LAKE_URI, the credentials and the "
+        "rights of the role, and AWS_REGION."
+    )
