@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from slice_platform.components.corrections import correction_jobs
 from slice_platform.components.lake_dataset import INGEST_PREFIX
 from slice_platform.components.landing_sensor import landing_sensor
 from slice_platform.settings import load_settings
@@ -20,4 +21,5 @@ def defs() -> dg.Definitions:
         job for job in loaded.jobs or [] if isinstance(job, dg.JobDefinition) and job.name.startswith(INGEST_PREFIX)
     ]
     sensor = landing_sensor(ingest_jobs, tick_seconds=load_settings().landing_tick_seconds)
-    return dg.Definitions.merge(loaded, dg.Definitions(sensors=[sensor], executor=dg.in_process_executor))
+    own = dg.Definitions(sensors=[sensor], jobs=correction_jobs(), executor=dg.in_process_executor)
+    return dg.Definitions.merge(loaded, own)

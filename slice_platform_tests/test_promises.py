@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from slice_platform.lake import batch, layout, publish
+from slice_platform.lake import attempts, batch, layout, publish
+from slice_platform.lake.attempts import recover
 from slice_platform.lake.batch import Batch
 from slice_platform.lake.ingest import altered_files, ingest, rebuild_partitions, receive_pending
 from slice_platform.lake.lake import LANDING, Lake
-from slice_platform.lake.publish import recover
 from slice_platform.lake.rejects import folder_of
 from slice_platform.lake.table import load_table
 from slice_platform.records import FileStatus
@@ -103,7 +103,7 @@ def test_what_is_not_published_says_why(make_lake: MakeLake, name: str) -> None:
     row = rows[name]
     if row.status is FileStatus.QUARANTINED:
         with lake.store.open(f"{folder_of(row)}/reason.json") as source:
-            assert json.load(source)["reason"] == row.error
+            assert json.load(source)["reason"].replace("\x00", "\\x00") == row.error
     assert len({line for line, _, _, _ in rejects_of_file(lake, row)}) == row.rows_rejected
     assert_accounted(lake)
 
@@ -243,7 +243,7 @@ def test_a_publish_that_dies_at_any_step_shows_old_or_new_and_is_finished_by_the
         owner = owner_of(step)
         patched.setattr(owner, step, die if when == "before" else dying_after(getattr(owner, step)))
         if is_killed:  # what runs while an exception passes does not run in a process that is gone
-            patched.setattr(publish, "recover", lambda *_: None)
+            patched.setattr(attempts, "recover", lambda *_: None)
         with pytest.raises(SimulatedCrash):
             ingest(lake, "feed")
     is_committed = (step, when) == ("commit", "after") or step == "partitions_now"
@@ -260,7 +260,7 @@ def test_a_publish_that_dies_with_half_of_its_files_written_leaves_none(
     lake = make_lake(merged(), duckdb_threads=1)
     deliver(lake, a_jsonl=FIRST)
     before, rows_of_partition, calls = stored(lake), layout._partition_rows, count(1)
-    monkeypatch.setattr(publish, "recover", lambda *_: None)
+    monkeypatch.setattr(attempts, "recover", lambda *_: None)
     monkeypatch.setattr(layout, "_partition_rows", lambda *a: rows_of_partition(*a) if next(calls) == 1 else die())
     with pytest.raises(SimulatedCrash):
         deliver(lake, b_jsonl=lines(("a", 2, 1), ("c", 1, 2)))

@@ -48,7 +48,7 @@ def drop(dataset: str, files: tuple[Path, ...], under: str) -> None:
         target = opened.dataset(dataset)
         for file in files:
             path = f"{under.strip('/')}/{file.name}".lstrip("/")
-            if target.file_spec(path) is None:
+            if target.file_spec(path) is None and not (target.spec.sets and target.spec.sets.is_control(path)):
                 patterns = ", ".join(spec.pattern for spec in target.spec.files)
                 raise PermanentError(
                     f"Dropping {path!r}: it matches no pattern of {dataset!r} ({patterns}). Rename it, or add a "
@@ -56,6 +56,32 @@ def drop(dataset: str, files: tuple[Path, ...], under: str) -> None:
                 )
             opened.store.copy_in(str(file), f"{LANDING}/{dataset}/{path}")
     click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''} in landing/{dataset}/. Next: slice ingest {dataset}")
+
+
+@main.command("new-dataset")
+@click.argument("name")
+@click.option(
+    "--sample",
+    "samples",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="CSV, JSON lines or Parquet, plain, gz or zst; a folder, or several.",
+)
+@click.option("--key", "keys", multiple=True, help="Column that names a row; several: A,B. Default: guessed.")
+@click.option("--partition", metavar="COLUMN[:GRAIN]", help="hour, day, month or year; or none. Default: guessed.")
+@click.option("--rows", default=200_000, show_default=True, help="How many rows of the samples to read.")
+@click.option("--print", "only_print", is_flag=True, help="Print both files, write nothing.")
+def new_dataset(
+    name: str, samples: tuple[Path, ...], keys: tuple[str, ...], partition: str | None, rows: int, only_print: bool
+) -> None:
+    """Write the two files of dataset NAME from a sample: types, key, partition. Guesses are marked.
+
+    slice new-dataset orders --sample shop.csv --key order_id
+    """
+    from slice_platform.cli.new_dataset import make_new_dataset, request_of
+
+    make_new_dataset(request_of(name, samples, keys, partition, rows), only_print=only_print)
 
 
 @main.command()
@@ -105,6 +131,45 @@ def rejects(dataset: str, most: int) -> None:
 
 
 @main.command()
+@click.argument("dataset")
+@click.argument("file")
+def retract(dataset: str, file: str) -> None:
+    """Take FILE of DATASET back: its rows leave the table, what they hid comes back, raw keeps the file.
+
+    FILE is its id in `slice files`, its path below landing/DATASET/, or its name.
+    """
+    from slice_platform.cli.corrections import retract_file
+    from slice_platform.cli.tables import terminal
+
+    retract_file(dataset, file, terminal())
+
+
+@main.command()
+@click.argument("dataset")
+@click.argument("file", required=False)
+def replay(dataset: str, file: str | None) -> None:
+    """Read what was set aside of DATASET, or of FILE, again under the contract as it is now."""
+    from slice_platform.cli.corrections import replay_files
+    from slice_platform.cli.tables import terminal
+
+    replay_files(dataset, file, terminal())
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--partitions", metavar="A..B", help="Only these; default the whole table, in one commit.")
+def rebuild(dataset: str, partitions: str | None) -> None:
+    """Make the table of DATASET again from raw.
+
+    The whole table follows any change of its contract; single partitions must read as they were published.
+    """
+    from slice_platform.cli.corrections import rebuild_table
+    from slice_platform.cli.tables import terminal
+
+    rebuild_table(dataset, partitions, terminal())
+
+
+@main.command()
 @click.argument("sql")
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of printing.")
@@ -122,6 +187,22 @@ def query(sql: str, style: str, output: Path | None, explain: bool) -> None:
     write_answer(result.table, style, output)
     if explain:
         explain_cost(result.cost)
+
+
+@main.command()
+@click.argument("dataset", required=False)
+@click.option("--dry-run", is_flag=True, help="Only list what would be done.")
+def upkeep(dataset: str | None, dry_run: bool) -> None:
+    """Merge small files, expire snapshots, remove orphans: runs the job upkeep_DATASET, or all of them."""
+    from slice_platform.cli.tables import terminal
+    from slice_platform.cli.upkeep import show_plan, upkeep_all
+
+    with lake() as opened:
+        names = [opened.dataset(dataset).name] if dataset else sorted(opened.datasets)
+        if dry_run:
+            show_plan(opened, names, terminal())
+            return
+    upkeep_all(names, terminal())
 
 
 @main.command()

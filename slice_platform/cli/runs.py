@@ -1,10 +1,13 @@
 """Runs of the ingest jobs from the command line, on the instance that the UI shows."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from slice_platform.components.lake_dataset import INGEST_PREFIX
+from slice_platform.components.lake_dataset import INGEST_PREFIX, RANGE_END_TAG, RANGE_TAG
 from slice_platform.components.landing_sensor import STRAYS_JOB
 from slice_platform.components.runtime import reporting, run_lake
 from slice_platform.errors import PermanentError
@@ -12,6 +15,7 @@ from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import look
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_TAGS = {"slice/from": "cli"}
 
 
 def ingest_all(names: list[str] | None, console: Console) -> list[dg.AssetCheckEvaluation]:
@@ -33,19 +37,30 @@ def ingest_all(names: list[str] | None, console: Console) -> list[dg.AssetCheckE
     definitions = defs()
     jobs = [f"{INGEST_PREFIX}{name}" for name in wanted] + ([STRAYS_JOB] if has_strays else [])
     with dg.DagsterInstance.get() as instance:
-        return [one for job in jobs for one in _run(definitions, instance, job, console)]
+        return [one for job in jobs for one in run_job(definitions, instance, job, console)]
 
 
 def with_work(lake: Lake) -> list[str]:
-    """Datasets with files in landing, or received and not yet published."""
+    """Datasets with files in landing, or received and not yet published; of a set that waits its check is told."""
     landing = look(lake)
     writing = {entry.key.split("/")[1] for entry in landing.still_written}
-    return sorted((landing.pending.keys() | lake.ledger.unfinished_datasets() | writing) & lake.datasets.keys())
+    in_landing = landing.pending.keys() | landing.waiting.keys() | writing
+    return sorted((in_landing | lake.ledger.unfinished_datasets()) & lake.datasets.keys())
 
 
-def _run(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, console: Console
+def run_job(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    console: Console,
+    *,
+    run_config: Mapping[str, object] = MappingProxyType({}),
 ) -> list[dg.AssetCheckEvaluation]:
+    """Run one job in this process, with bars on a terminal; its check evaluations.
+
+    Raises:
+        PermanentError: the run failed; the message says where to look.
+    """
     columns = (
         TextColumn("{task.description:<28}", markup=False),
         BarColumn(),
@@ -62,8 +77,28 @@ def _run(
 
         with reporting(show):
             result = definitions.resolve_job_def(job).execute_in_process(
-                instance=instance, run_config=_QUIET, raise_on_error=False, tags={"slice/from": "cli"}
+                instance=instance, run_config={**_QUIET, **run_config}, raise_on_error=False, tags=_TAGS
             )
+    return _evaluations(result, job)
+
+
+def rebuild_range(definitions: dg.Definitions, instance: dg.DagsterInstance, name: str, keys: Sequence[str]) -> None:
+    """Materialize a contiguous range of partitions of curated/<name> in one run, as a backfill would.
+
+    Raises:
+        PermanentError: the run failed; the message says where to look.
+    """
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        run_config=_QUIET,
+        asset_selection=[dg.AssetKey(["curated", name])],
+        tags={**_TAGS, RANGE_TAG: keys[0], RANGE_END_TAG: keys[-1]},
+        raise_on_error=False,
+    )
+    _evaluations(result, f"curated/{name}")
+
+
+def _evaluations(result: dg.ExecuteInProcessResult, job: str) -> list[dg.AssetCheckEvaluation]:
     if not result.success:
         failures = "; ".join(_reason(event) for event in result.get_step_failure_events())
         raise PermanentError(f"Run {result.run_id} of {job} failed: {failures}. Its log is in the UI: slice dev.")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.rejects import folder_of
+from slice_platform.lake.set_view import WaitingSet
 from slice_platform.lake.status import status
 from slice_platform.records import FileRow, FileStatus
 
@@ -34,19 +35,22 @@ def grid(title: str | None, *columns: str, right: tuple[str, ...] = ()) -> Table
 
 
 def print_status(lake: Lake, console: Console, only: Iterable[str] = ()) -> None:
-    figures = ("rows", "partitions", "files", "bytes", "smaller", "pending", "rejects", "set aside")
+    figures = ("rows", "partitions", "files", "small", "bytes", "smaller", "pending", "rejects", "set aside")
     table = grid("Datasets", "dataset", *figures, "last arrival (UTC)", right=figures)
-    wanted = set(only)
+    wanted, waiting = set(only), list[tuple[str, WaitingSet]]()
     for one in status(lake):
         if wanted and one.dataset not in wanted:
             continue
         pending = one.pending + one.still_written + one.unpublished
         table.add_row(
-            one.dataset, f"{one.rows:,}", f"{one.partitions:,}", f"{one.data_files:,}", decimal(one.table_bytes),
-            f"{one.compression:.1f}x" if one.compression else "-", str(pending or "-"), str(one.rejected_rows or "-"),
-            str(one.quarantined or "-"), _moment(one.last_arrival),
+            one.dataset, f"{one.rows:,}", f"{one.partitions:,}", f"{one.data_files:,}", str(one.small_files or "-"),
+            decimal(one.table_bytes), f"{one.compression:.1f}x" if one.compression else "-", str(pending or "-"),
+            str(one.rejected_rows or "-"), str(one.quarantined or "-"), _moment(one.last_arrival),
         )  # fmt: skip
+        waiting += [(one.dataset, each) for each in one.waiting]
     console.print(table)
+    for dataset, each in waiting:
+        console.print(Text.assemble((dataset, "red" if each.needs_help else "yellow"), f": {each}"))
 
 
 def print_files(lake: Lake, dataset: str | None, most: int | None, console: Console) -> None:
@@ -93,7 +97,9 @@ def _counts(row: FileRow) -> tuple[int, int, int, int]:
 
 
 def _note(row: FileRow) -> str:
-    return f"same bytes as file {row.repeat_of}" if row.repeat_of else row.error or ""
+    if row.repeat_of:
+        return f"same bytes as file {row.repeat_of}"
+    return f"superseded by file {row.superseded_by}" if row.superseded_by else row.error or ""
 
 
 def _moment(moment: datetime | None) -> str:

@@ -5,7 +5,7 @@ before the commit and booked after it. A crash leaves nothing visible, or a snap
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 from pyiceberg.table import Table
@@ -14,15 +14,20 @@ from slice_platform.errors import AccountingError
 from slice_platform.lake.audit import ROWS_ACCOUNTED, UNIQUE_KEY
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
+from slice_platform.lake.evolution import adopted_schema
 from slice_platform.lake.lake import CURATED, Lake
 from slice_platform.lake.landing import path_below_dataset
-from slice_platform.lake.layout import Target, write_partitions, written_rows
+from slice_platform.lake.layout import Target, existing_rows, write_partitions, written_rows
 from slice_platform.lake.merge import MergePlan
+from slice_platform.lake.reader import StagedFile, rejects_of
+from slice_platform.lake.rejects import drop_waiting_rejects, settle_rejects, write_rejects
 from slice_platform.lake.table import DataFile, commit, data_files
 from slice_platform.lake.table_schema import field_ids
 from slice_platform.lake.types import quoted
 from slice_platform.records import BatchReceipt, FileAccount, FileRow, PartitionRow
 
+_IN_MEMORY_BYTES = 192 * 1024**2  # stored; compressed text of this size takes some 600 MB as a table in memory
+_USUAL_COLUMNS = 20
 _PLAIN_TEXT_SHRINKS_TO = 0.15  # stored size of zstd Parquet against text that is not compressed
 
 
@@ -36,6 +41,7 @@ class Batch:
     dataset: Dataset
     table: Table
     files: tuple[FileRow, ...]
+    anew: bool = False  # every row of the table is replaced, so that it can follow any change of its contract
 
     def write(self, plan: MergePlan) -> list[str]:
         """Announce the batch and write its data files; their paths."""
@@ -44,7 +50,7 @@ class Batch:
         self.lake.store.make_dir(folder)
         target = Target(
             folder=self.lake.store.path(folder),
-            field_ids=field_ids(self.table),
+            field_ids=field_ids(adopted_schema(self.table, self.dataset, anew=self.anew)),
             file_bytes=self.lake.settings.target_file_bytes,
             bytes_per_row=self._bytes_per_row(plan),
             threads=self.lake.settings.duckdb_threads,
@@ -78,23 +84,19 @@ class Batch:
             LostRaceError: another writer was faster; nothing changed.
         """
         snapshot_id = None
-        if written or plan.remove:
-            self.lake.ledger.promise_batch(self.id, receipt)
-            snapshot_id = commit(self.table, remove=plan.remove, add=written, batch_id=self.id).snapshot_id
-        now = partitions_now(self.table, self.dataset, receipt.partitions)
-        self.lake.ledger.settle_batch(self.id, self.dataset.name, receipt, snapshot_id, now)
-        return snapshot_id, now
+        changes_table = bool(written or plan.remove)
+        self.lake.ledger.promise_batch(self.id, replace(receipt, makes_snapshot=changes_table))
+        if changes_table:
+            snapshot_id = commit(
+                self.table, remove=plan.remove, add=written, batch_id=self.id, dataset=self.dataset, anew=self.anew
+            ).snapshot_id
+        return snapshot_id, settle(self.lake, self.dataset, self.table, self.id, receipt, snapshot_id)
 
     def _bytes_per_row(self, plan: MergePlan) -> float:
         (rows,) = run(self.connection, "select count(*) from stage")[0]
-        stored = sum(file.size_bytes * self._shrinks_to(file) for file in self.files)
+        stored = sum(file.size_bytes * _shrinks_to(self.dataset, file) for file in self.files)
         stored += sum(file.size_bytes for file in plan.remove)
         return float(stored / max(rows + sum(file.rows for file in plan.remove), 1))
-
-    def _shrinks_to(self, file: FileRow) -> float:
-        spec = self.dataset.file_spec(path_below_dataset(file.source_key))
-        is_plain = spec is not None and spec.format != "parquet" and spec.compression_of(file.name) == "none"
-        return _PLAIN_TEXT_SHRINKS_TO if is_plain else 1.0
 
     def _has_key_twice(self, written: list[str]) -> bool:
         key = ", ".join(quoted(name) for name in self.dataset.key)
@@ -110,6 +112,32 @@ class Batch:
             "keep the run's log and report it.",
             check=check,
         )
+
+
+def outgrows_memory(dataset: Dataset, files: Iterable[FileRow]) -> bool:
+    """Whether these files are so large that their stage should be a file itself.
+
+    Judged from stored bytes, and columns: in memory a field takes sixteen bytes even where it is empty.
+    """
+    width = max(len(dataset.contract.columns) / _USUAL_COLUMNS, 1.0)
+    return sum(file.size_bytes * _shrinks_to(dataset, file) for file in files) * width > _IN_MEMORY_BYTES
+
+
+def write_rejects_of(batch: Batch, staged: StagedFile, *, is_refused: bool = False) -> None:
+    """Put the rejected rows of a staged file into quarantine: at once, or where it is published with the commit."""
+    if staged.rows_rejected:
+        write_rejects(
+            batch.lake, staged.file, rejects_of(batch.lake, batch.connection, staged), None if is_refused else batch.id
+        )
+
+
+def load_known_keys(batch: Batch, existing: list[DataFile]) -> None:
+    """Make `known_key`, the keys that mode append must not meet again."""
+    if not batch.dataset.key:
+        return
+    key = ", ".join((*(quoted(name) for name in batch.dataset.key), "_file_id"))
+    rows = existing_rows(batch.dataset, [file.path for file in existing]) if existing else "stage where false"
+    run(batch.connection, f"create or replace temp view known_key as select {key} from {rows}")
 
 
 def count_by_file(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> dict[int, int]:
@@ -131,11 +159,28 @@ def partitions_now(table: Table, dataset: Dataset, keys: Iterable[str]) -> list[
     ]
 
 
+def settle(
+    lake: Lake, dataset: Dataset, table: Table, batch_id: str, receipt: BatchReceipt, snapshot_id: int | None
+) -> list[PartitionRow]:
+    """Bring quarantine and ledger in step with a committed batch; how its partitions stand now. Idempotent."""
+    now = partitions_now(table, dataset, receipt.partitions)
+    settle_rejects(lake.store, dataset.name, batch_id, receipt.files)
+    lake.ledger.settle_batch(batch_id, dataset.name, receipt, snapshot_id, now)
+    return now
+
+
 def abandon(lake: Lake, dataset: Dataset, batch_id: str) -> None:
-    """Remove the data files of a batch that was not committed."""
+    """Remove the data files and the rejects of a batch that was not committed."""
     lake.store.remove_tree(folder_of(dataset, batch_id))
+    drop_waiting_rejects(lake.store, dataset.name, batch_id)
     lake.ledger.abandon_batch(batch_id)
 
 
 def folder_of(dataset: Dataset, batch_id: str) -> str:
     return f"{CURATED}/{dataset.name}/data/{batch_id}"
+
+
+def _shrinks_to(dataset: Dataset, file: FileRow) -> float:
+    spec = dataset.file_spec(path_below_dataset(file.source_key))
+    is_plain = spec is not None and spec.format != "parquet" and spec.compression_of(file.name) == "none"
+    return _PLAIN_TEXT_SHRINKS_TO if is_plain else 1.0

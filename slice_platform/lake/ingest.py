@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from slice_platform.lake.lake import Lake
+from slice_platform.lake.accounts import Published
+from slice_platform.lake.attempts import recover
+from slice_platform.lake.lake import RAW, Lake
 from slice_platform.lake.landing import look
-from slice_platform.lake.publish import Published, publish, rebuild, recover
+from slice_platform.lake.publish import publish
+from slice_platform.lake.publish_sets import publish_sets
+from slice_platform.lake.rebuild import rebuild
 from slice_platform.lake.receive import Received, receive
 from slice_platform.records import FileRow, FileStatus
 
+_NOT_IN_RAW = (FileStatus.ARRIVING, FileStatus.REPEATED)  # not yet, or only as an earlier delivery
 Progress: TypeAlias = Callable[[str, int, int], None]  # what is done, how many are done, of how many
 
 
@@ -22,17 +27,17 @@ class Ingested:
     batches: list[Published] = field(default_factory=list)
 
 
-def _silent(_what: str, _done: int, _of: int) -> None:
+def silent(_what: str, _done: int, _of: int) -> None:
     return None
 
 
-def ingest(lake: Lake, name: str, progress: Progress = _silent) -> Ingested:
+def ingest(lake: Lake, name: str, progress: Progress = silent) -> Ingested:
     """Afterwards every object that was complete in landing is published, repeated or quarantined. Idempotent."""
     received = receive_pending(lake, name, progress)
     return Ingested(received, list(publish_pending(lake, name, progress)))
 
 
-def receive_pending(lake: Lake, name: str, progress: Progress = _silent) -> Received:
+def receive_pending(lake: Lake, name: str, progress: Progress = silent) -> Received:
     """Landing to raw for one dataset; waits one tick for files that are still being written."""
     dataset = lake.dataset(name)
     with lake.ledger.exclusive(dataset.name):
@@ -41,10 +46,10 @@ def receive_pending(lake: Lake, name: str, progress: Progress = _silent) -> Rece
             time.sleep(lake.settings.landing_tick_seconds)
             landing = look(lake, dataset.name)
         entries = landing.pending.get(dataset.name, [])
-        return receive(lake, dataset.name, entries, _counter(progress, "received", len(entries)))
+        return receive(lake, dataset.name, entries, counter(progress, "received", len(entries)))
 
 
-def publish_pending(lake: Lake, name: str, progress: Progress = _silent) -> Iterator[Published]:
+def publish_pending(lake: Lake, name: str, progress: Progress = silent) -> Iterator[Published]:
     """Raw to curated for everything received; one `Published` per commit, as it happens.
 
     What a crash kept from being booked comes first.
@@ -52,25 +57,31 @@ def publish_pending(lake: Lake, name: str, progress: Progress = _silent) -> Iter
     dataset = lake.dataset(name)
     with lake.ledger.exclusive(dataset.name):
         yield from recover(lake, dataset)
+        if dataset.spec.sets:
+            yield from publish_sets(lake, dataset, counter(progress, "read", 0))
+            return
         waiting = lake.ledger.list_files(dataset.name, statuses=[FileStatus.RECEIVED])
-        count = _counter(progress, "read", len(waiting))
+        count = counter(progress, "read", len(waiting))
         for batch in batches(lake, waiting):
             yield publish(lake, dataset, batch, count)
 
 
-def rebuild_partitions(lake: Lake, name: str, partition_keys: list[str], progress: Progress = _silent) -> Published:
-    """Make exactly these partitions again from raw, in one commit. Idempotent."""
+def rebuild_partitions(
+    lake: Lake, name: str, partition_keys: list[str] | None = None, progress: Progress = silent
+) -> Published:
+    """Make exactly these partitions, or the whole table, again from raw, in one commit. Idempotent."""
     dataset = lake.dataset(name)
     with lake.ledger.exclusive(dataset.name):
         recover(lake, dataset)
-        return rebuild(lake, dataset, partition_keys, _counter(progress, "read", 0))
+        return rebuild(lake, dataset, partition_keys, counter(progress, "read", 0))
 
 
 def altered_files(lake: Lake, name: str) -> list[str]:
     """Raw files that are gone or no longer have the sha256 they were received with; empty when all is well."""
     altered = []
-    for file in lake.ledger.list_files(name, statuses=[FileStatus.RECEIVED, FileStatus.PUBLISHED]):
-        assert file.raw_key is not None
+    for file in lake.ledger.list_files(name):
+        if file.status in _NOT_IN_RAW or file.raw_key is None or not file.raw_key.startswith(f"{RAW}/"):
+            continue
         there = lake.store.stat(file.raw_key)
         if there is None:
             altered.append(f"{file.raw_key} is gone")
@@ -92,7 +103,7 @@ def batches(lake: Lake, files: list[FileRow]) -> Iterator[list[FileRow]]:
         yield batch
 
 
-def _counter(progress: Progress, what: str, of: int) -> Callable[[int], None]:
+def counter(progress: Progress, what: str, of: int) -> Callable[[int], None]:
     done = 0
 
     def count(step: int) -> None:

@@ -18,6 +18,8 @@ from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.table import DataFile
 from slice_platform.lake.types import literal, quoted
 
+NOBODY: frozenset[int] = frozenset()
+
 
 @dataclass(frozen=True)
 class MergePlan:
@@ -26,8 +28,9 @@ class MergePlan:
     remove: tuple[DataFile, ...]
     partitions: tuple[str, ...]  # that get new files, or lose some
     duplicates: dict[tuple[str, int], int]  # staged rows that lost, by partition and file
-    superseded: dict[int, int]  # rows of earlier files that lost, by file
+    superseded: dict[int, int]  # rows of the table that lost or were withdrawn, by file
     rebuilt: frozenset[str] = frozenset()  # partitions of which nothing old is kept
+    hidden: tuple[tuple[int, int], ...] = ()  # (a, b): a row of file a lost against one of file b
 
     @property
     def kept_rows(self) -> int:
@@ -65,23 +68,29 @@ def plan_merge(
     dataset: Dataset,
     existing: list[DataFile],
     rebuilt: frozenset[str] = frozenset(),
+    withdrawn: frozenset[int] = NOBODY,
 ) -> MergePlan:
     """Decide between staged rows and the rows of the `existing` data files.
 
-    Partitions in `rebuilt` are replaced whole by what is staged. Afterwards the stage's good rows are
-    exactly those that enter the table.
+    Partitions in `rebuilt` are replaced whole by what is staged, rows of the files in `withdrawn` leave the
+    table. Afterwards the stage's good rows are exactly those that enter the table.
     """
-    run(connection, "create or replace table loser (_file_id BIGINT, _row BIGINT, _partition VARCHAR)")
-    run(connection, "create or replace table superseded (_path VARCHAR, _pos BIGINT, _file_id BIGINT)")
+    run(connection, "create or replace table loser (_file_id BIGINT, _row BIGINT, _partition VARCHAR, _by BIGINT)")
+    run(connection, "create or replace table superseded (_path VARCHAR, _pos BIGINT, _file_id BIGINT, _by BIGINT)")
     replaced = [file for file in existing if file.partition_key in rebuilt]
     rivals = [file for file in existing if file.partition_key not in rebuilt]
+    _withdraw(connection, dataset, rivals, withdrawn)
     if dataset.spec.mode == "replace":
-        rivals = _rivals_in_staged_partitions(connection, rivals)
-        _lose_to_latest_file(connection, dataset, rivals)
+        _lose_to_latest_file(connection, dataset, _in_staged_partitions(connection, rivals))
     if dataset.key and dataset.spec.mode != "append":
         _lose_within_batch(connection, dataset)
     if dataset.spec.mode == "merge":
         _lose_between_batch_and_table(connection, dataset, rivals)
+    hidden = run(
+        connection,
+        "select distinct _file_id, _by from (select _file_id, _by from loser union all select _file_id, _by from "
+        "superseded) where _file_id <> _by order by all",
+    )
     duplicates = _counted(connection, "select _partition, _file_id, count(*) from loser group by all")
     run(connection, "delete from stage using loser where stage._file_id = loser._file_id and stage._row = loser._row")
     superseded = dict(run(connection, "select _file_id, count(*) from superseded group by 1"))
@@ -89,7 +98,17 @@ def plan_merge(
     remove = (*replaced, *(file for file in rivals if file.path in paths))
     staged = {key for (key,) in run(connection, "select distinct _partition from stage where _errors is null")}
     touched = sorted(staged | {file.partition_key for file in remove})
-    return MergePlan(remove, tuple(touched), duplicates, superseded, rebuilt)
+    return MergePlan(remove, tuple(touched), duplicates, superseded, rebuilt, tuple(hidden))
+
+
+def _withdraw(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, rivals: list[DataFile], withdrawn: frozenset[int]
+) -> None:
+    if rivals and withdrawn:
+        rows = existing_rows(dataset, [file.path for file in rivals], numbered=True)
+        ids = ", ".join(map(str, sorted(withdrawn)))
+        gone = f"select _path, _pos, _file_id, null from {rows} where _file_id in ({ids})"
+        run(connection, f"insert into superseded {gone}")
 
 
 def _lose_within_batch(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -107,9 +126,11 @@ def _lose_within_batch(connection: duckdb.DuckDBPyConnection, dataset: Dataset) 
     run(connection, f"create or replace temp table twice as select {key} from {good} group by all having count(*) > 1")
     run(
         connection,
-        f"""insert into loser select _file_id, _row, _partition from (
-              select _file_id, _row, _partition, row_number() over (partition by {key} order by {best_first}) as place
-              from {good} semi join twice using ({key})) where place > 1""",
+        f"""insert into loser select _file_id, _row, _partition, best from (
+              select _file_id, _row, _partition, row_number() over ranked as place,
+                first_value(_file_id) over ranked as best
+              from {good} semi join twice using ({key})
+              window ranked as (partition by {key} order by {best_first})) where place > 1""",
     )
 
 
@@ -125,11 +146,12 @@ def _lose_between_batch_and_table(
             select old._path, old._pos, old._file_id as old_file, new._file_id, new._row, new._partition,
               {_wins(dataset)} as wins
             from {existing_rows(dataset, [file.path for file in rivals], numbered=True)} old
+            anti join superseded using (_path, _pos)
             join (select * from stage anti join loser using (_file_id, _row) where _errors is null) new
               using ({key})""",
     )
-    run(connection, "insert into loser select _file_id, _row, _partition from met where not wins")
-    run(connection, "insert into superseded select _path, _pos, old_file from met where wins")
+    run(connection, "insert into loser select _file_id, _row, _partition, old_file from met where not wins")
+    run(connection, "insert into superseded select _path, _pos, old_file, _file_id from met where wins")
 
 
 def _wins(dataset: Dataset) -> str:
@@ -142,7 +164,7 @@ def _wins(dataset: Dataset) -> str:
     return f"case {cases}else {last} end" if cases else last
 
 
-def _rivals_in_staged_partitions(connection: duckdb.DuckDBPyConnection, rivals: list[DataFile]) -> list[DataFile]:
+def _in_staged_partitions(connection: duckdb.DuckDBPyConnection, rivals: list[DataFile]) -> list[DataFile]:
     staged = {key for (key,) in run(connection, "select distinct _partition from stage where _errors is null")}
     return [file for file in rivals if file.partition_key in staged]
 
@@ -153,7 +175,7 @@ def _lose_to_latest_file(connection: duckdb.DuckDBPyConnection, dataset: Dataset
     old = "select null::varchar as _path, null::bigint as _pos, null::bigint as _file_id, null::varchar as part limit 0"
     if rivals:
         rows = existing_rows(dataset, [file.path for file in rivals], numbered=True)
-        old = f"select _path, _pos, _file_id, {key} as part from {rows}"
+        old = f"select _path, _pos, _file_id, {key} as part from {rows} anti join superseded using (_path, _pos)"
     run(connection, f"create or replace temp table old as {old}")
     run(
         connection,
@@ -163,12 +185,13 @@ def _lose_to_latest_file(connection: duckdb.DuckDBPyConnection, dataset: Dataset
     )
     run(
         connection,
-        """insert into loser select s._file_id, s._row, s._partition from stage s join latest l on s._partition = l.part
+        """insert into loser select s._file_id, s._row, s._partition, l._file_id
+           from stage s join latest l on s._partition = l.part
            where s._errors is null and s._file_id <> l._file_id""",
     )
     run(
         connection,
-        """insert into superseded select o._path, o._pos, o._file_id from old o join latest l using (part)
+        """insert into superseded select o._path, o._pos, o._file_id, l._file_id from old o join latest l using (part)
            where o._file_id <> l._file_id""",
     )
 

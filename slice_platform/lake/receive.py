@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from slice_platform.errors import StoreUnavailable
+from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import QUARANTINE, RAW, STRAYS, Lake
-from slice_platform.lake.landing import dataset_of_key, path_below_dataset
+from slice_platform.lake.landing import dataset_of_key
+from slice_platform.lake.landing_sets import completes_a_set, refusal_at_the_door
 from slice_platform.lake.rejects import folder_of, write_reason
 from slice_platform.ledger import KeyOf
 from slice_platform.records import FileRow, FileStatus
@@ -49,7 +51,10 @@ def receive(lake: Lake, dataset: str, entries: list[StoredObject], progress: Pro
     _repair(lake, dataset)
     received = Received()
     for entry in entries:
-        _take(lake, dataset, entry, received)
+        if received.changed_meanwhile and completes_a_set(lake.dataset(dataset), entry.text):
+            received.changed_meanwhile.append(entry.key)  # a file of its set may not have been taken
+        else:
+            _take(lake, dataset, entry, received)
         progress(1)
     return received
 
@@ -68,6 +73,22 @@ def set_aside_strays(lake: Lake, strays: list[StoredObject]) -> list[FileRow]:
             where = f"landing/{folder}/ belongs to no dataset" if folder else "it lies in landing/ itself, in no folder"
             _quarantine_unread(lake, STRAYS, entry, f"{where}; datasets: {known}", received)
         return received.quarantined
+
+
+def readmit(lake: Lake, dataset: Dataset, row: FileRow) -> FileRow:
+    """Receive a file anew that was set aside; raw holds it afterwards. Idempotent.
+
+    The caller holds `lake.ledger.exclusive(dataset.name)`.
+    """
+    assert row.raw_key is not None
+    if row.raw_key.startswith(f"{RAW}/"):
+        return lake.ledger.update_file(row.id, status=FileStatus.RECEIVED)
+    # It was refused unread, and lies in quarantine alone.
+    raw_key = _raw_key(dataset.name, row.id, row.received_at, row.name)
+    lake.store.copy(row.raw_key, raw_key)
+    booked = lake.ledger.update_file(row.id, dataset=dataset.name, raw_key=raw_key, status=FileStatus.RECEIVED)
+    lake.store.remove_tree(folder_of(row))
+    return booked
 
 
 def _repair(lake: Lake, dataset: str) -> None:
@@ -94,9 +115,7 @@ def _take(lake: Lake, dataset: str, entry: StoredObject, received: Received) -> 
     if leftover := _leftover(lake, dataset, entry):
         _leave_landing(lake, leftover, entry, received)
         return
-    if lake.dataset(dataset).file_spec(path_below_dataset(entry.text)) is None:
-        patterns = ", ".join(spec.pattern for spec in lake.dataset(dataset).spec.files)
-        why = f"the name {entry.text!r} matches none of the patterns of {dataset!r}: {patterns}"
+    if why := refusal_at_the_door(lake, lake.dataset(dataset), entry):
         _quarantine_unread(lake, dataset, entry, why, received)
         return
     earlier = lake.ledger.list_files(dataset, source_key=entry.text)
@@ -138,12 +157,13 @@ def _copy(lake: Lake, dataset: str, entry: StoredObject, key_of: KeyOf) -> FileR
         lake.store.remove(row.raw_key)
         lake.ledger.forget_file(row.id)
         return None
-    if lake.store.digest(row.raw_key) != written:
+    stored = lake.store.digest(row.raw_key)
+    if not stored.agrees_with(written):
         raise StoreUnavailable(
             f"Copying {entry.key!r} to {row.raw_key!r}: what was stored differs from what was read. "
             "The object is still in landing; check the disk or bucket, then run the job again."
         )
-    return replace(row, sha256=written.sha256)
+    return replace(row, sha256=stored.sha256)
 
 
 def _quarantine_unread(lake: Lake, dataset: str, entry: StoredObject, why: str, received: Received) -> None:

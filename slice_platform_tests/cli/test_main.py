@@ -1,46 +1,19 @@
 """The `slice` command as a newcomer meets it: a real lake, real runs, readable answers."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from click.testing import CliRunner, Result
 
-from slice_platform.cli.main import PERMANENT, main
-from slice_platform.settings import PACKAGE_DIR
-
-Slice = Callable[..., Result]
-PLANES = (
-    "tailnum,year,type,manufacturer,model,engines,seats,speed,engine\n"
-    + "".join(f"N{n},2004,Fixed wing multi engine,BOEING,737,2,{100 + n},NA,Turbo-fan\n" for n in range(100, 140))
-    + "N999,soon,Fixed wing multi engine,BOEING,737,2,150,NA,Turbo-fan\n"
-)
-
-
-@pytest.fixture
-def slice_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slice:
-    """Run `slice` with the shipped datasets and a fresh home."""
-    monkeypatch.setenv("SLICE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SLICE_LANDING_TICK_SECONDS", "0")
-    monkeypatch.setenv("DAGSTER_HOME", str(PACKAGE_DIR.parent))
-    return lambda *arguments: CliRunner().invoke(main, list(arguments))
-
-
-@pytest.fixture
-def planes(slice_: Slice, tmp_path: Path) -> Slice:
-    """`slice` over a lake in which planes.csv was ingested."""
-    (tmp_path / "planes.csv").write_text(PLANES)
-    assert slice_("drop", "planes", str(tmp_path / "planes.csv")).exit_code == 0
-    done = slice_("ingest")
-    assert done.exit_code == 0, done.output
-    return slice_
+from slice_platform.cli.main import PERMANENT
+from slice_platform_tests.cli.conftest import PLANES, Slice
 
 
 def test_help_lists_every_verb_with_a_sentence(slice_: Slice) -> None:
     shown = slice_("--help").output
-    for verb in ("demo", "dev", "drop", "files", "ingest", "query", "rejects", "status"):
+    verbs = "demo dev drop files ingest new-dataset query rebuild rejects replay retract status upkeep"
+    for verb in verbs.split():
         assert f"  {verb}" in shown
 
 
@@ -116,3 +89,10 @@ def test_a_stray_is_set_aside_with_its_reason(slice_: Slice, tmp_path: Path) -> 
     stray.write_text(PLANES)
     assert slice_("ingest").exit_code == 0
     assert not stray.exists() and "belongs to no dataset" in slice_("files").output
+
+
+def test_upkeep_says_what_it_did_and_a_dry_run_what_it_would_do(planes: Slice) -> None:
+    shown = planes("upkeep", "planes", "--dry-run")
+    assert shown.exit_code == 0 and "0 snapshots would expire" in shown.output
+    done = planes("upkeep", "planes")
+    assert done.exit_code == 0 and "planes" in done.output and "small files" in done.output

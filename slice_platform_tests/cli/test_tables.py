@@ -2,9 +2,10 @@ import io
 
 from rich.console import Console
 
-from slice_platform.cli.tables import print_files, print_rejects
+from slice_platform.cli.tables import print_files, print_rejects, print_status
 from slice_platform.lake.ingest import ingest
 from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.lake.set_fixtures import by_marker, part
 from slice_platform_tests.samples import drop
 
 GOOD = "".join(f'{{"id":"{n}","started_at":"2013-01-01T00:00:00Z"}}\n' for n in range(40))
@@ -23,3 +24,13 @@ def test_names_and_reasons_are_printed_as_they_are(make_lake: MakeLake) -> None:
     shown = console.file.getvalue()
     assert "trips/[red]a[/b].jsonl" in shown and "'[/b] far' is not integer" in shown
     assert "set aside landing/trips/[b]torn.jsonl" in shown
+
+
+def test_status_tells_below_the_table_which_sets_wait_and_for_what(make_lake: MakeLake) -> None:
+    lake, console = make_lake(by_marker()), Console(file=io.StringIO(), width=200)
+    drop(lake, "feed/[red]may/a.jsonl", part("a"))
+    print_status(lake, console)
+    assert isinstance(console.file, io.StringIO)
+    last = console.file.getvalue().splitlines()[-1]
+    assert last.startswith("feed: set '[red]may' ([red]may/a.jsonl, since ")
+    assert last.endswith("UTC) waits for: the marker _SUCCESS")

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from slice_platform.lake.accounts import Published
 from slice_platform.lake.dataset import COMPONENT
 from slice_platform.lake.ingest import Ingested, ingest
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.publish import Published
 from slice_platform.lake.query import query
 from slice_platform.lake.rejects import folder_of
 from slice_platform.lake.table import data_files, load_table
@@ -118,6 +118,12 @@ def paths(lake: Lake) -> dict[str, int]:
     dataset = lake.dataset("feed")
     table = load_table(lake, dataset)
     return {file.path: file.rows for file in data_files(table, dataset.partition)} if table else {}
+
+
+def opened(lake: Lake, path: str) -> io.BytesIO:
+    """A data file, wherever the lake lies."""
+    with lake.store.open(path.removeprefix(lake.store.path(""))) as stored:
+        return io.BytesIO(stored.read())
 
 
 def snapshots(lake: Lake) -> int:
