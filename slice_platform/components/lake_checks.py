@@ -1,16 +1,18 @@
 """The audit of the lake as Dagster asset checks, one evaluation per partition."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import dagster as dg
 
 from slice_platform.components.lake_partitions import partitions_def
+from slice_platform.components.reject_preview import RejectPreview, reject_metadata, reject_previews
 from slice_platform.errors import AccountingError
+from slice_platform.lake.accounts import PartitionChange, Published
 from slice_platform.lake.audit import REJECTS, ROWS_ACCOUNTED, AuditedFile, check_names
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.publish import PartitionChange, Published
 
 MOST_MESSAGES = 20
 NOTHING_SET_ASIDE = "nothing_set_aside"
@@ -26,11 +28,12 @@ class Outcome:
     severity: dg.AssetCheckSeverity
     message: str
     figures: dict[str, int] = field(default_factory=dict)
+    rejects: dict[str, dg.MetadataValue] = field(default_factory=dict)
 
     @property
     def metadata(self) -> dict[str, dg.MetadataValue]:
         figures: dict[str, dg.MetadataValue] = {k: dg.MetadataValue.int(v) for k, v in self.figures.items()}
-        return {"details": dg.MetadataValue.md(self.message), **figures}
+        return {"details": _details(self.message), **figures, **self.rejects}
 
 
 def check_specs(dataset: Dataset) -> list[dg.AssetCheckSpec]:
@@ -46,9 +49,9 @@ def check_specs(dataset: Dataset) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def evaluations(dataset: Dataset, done: Published) -> Iterator[dg.AssetCheckEvaluation]:
+def evaluations(lake: Lake, dataset: Dataset, done: Published) -> Iterator[dg.AssetCheckEvaluation]:
     """One evaluation per check and partition that the batch had rows for."""
-    for outcome in _outcomes(dataset, done):
+    for outcome in _outcomes(dataset, done, reject_previews(lake, dataset, done)):
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(["curated", dataset.name]),
             check_name=outcome.check,
@@ -71,7 +74,7 @@ def results(dataset: Dataset, done: Published) -> list[dg.AssetCheckResult]:
             check_name=name,
             passed=all(one.passed for one in outcomes),
             severity=_worst(outcomes),
-            metadata={"details": dg.MetadataValue.md("\n".join(one.message for one in outcomes[:MOST_MESSAGES]))},
+            metadata={"details": _details("\n".join(one.message for one in outcomes[:MOST_MESSAGES]))},
         )
         for name, outcomes in by_check.items()
     ]
@@ -102,24 +105,30 @@ def set_aside(lake: Lake, dataset: Dataset) -> dg.AssetCheckEvaluation:
     )
 
 
-def _outcomes(dataset: Dataset, done: Published) -> Iterator[Outcome]:
+def _outcomes(
+    dataset: Dataset, done: Published, previews: Mapping[int, RejectPreview] = MappingProxyType({})
+) -> Iterator[Outcome]:
     audited = {one.staged.file.id: one for one in done.files}
     for change in done.partitions:
         files = [audited[file_id] for file_id in change.rows_by_file if file_id in audited]
         for name, _, description in check_names(dataset):
-            yield _outcome(dataset, name, description, change, files)
+            outcome = _outcome(dataset, name, description, change, files)
+            if name == REJECTS and not outcome.passed:
+                outcome = replace(outcome, rejects=reject_metadata(previews, change.rows_by_file))
+            yield outcome
     placed = {file_id for change in done.partitions for file_id in change.rows_by_file}
     for one in done.files:
         if one.staged.file.id not in placed:  # nobody knows which partitions its rows are for
-            yield from _unplaced(one)
+            yield from _unplaced(one, previews)
 
 
-def _unplaced(one: AuditedFile) -> Iterator[Outcome]:
+def _unplaced(one: AuditedFile, previews: Mapping[int, RejectPreview]) -> Iterator[Outcome]:
     for verdict in one.verdicts:
         if not verdict.passed:
             severity = dg.AssetCheckSeverity.ERROR if verdict.is_blocking else dg.AssetCheckSeverity.WARN
             message = f"{one.staged.file.name}: {verdict.message}"
-            yield Outcome(verdict.check, None, passed=False, severity=severity, message=message)
+            rejects = reject_metadata(previews, [one.staged.file.id]) if verdict.check == REJECTS else {}
+            yield Outcome(verdict.check, None, passed=False, severity=severity, message=message, rejects=rejects)
 
 
 def _outcome(
@@ -147,6 +156,11 @@ def _figures(name: str, change: PartitionChange, files: list[AuditedFile]) -> di
     if name == REJECTS:
         return {"rejected": sum(one.staged.rows_rejected for one in files), "files": len(files)}
     return {}
+
+
+def _details(message: str) -> dg.MetadataValue:
+    """As it is, in columns: Markdown would run the lines of a difference together."""
+    return dg.MetadataValue.md(f"```\n{message}\n```" if "\n" in message else message)
 
 
 def _worst(outcomes: list[Outcome]) -> dg.AssetCheckSeverity:

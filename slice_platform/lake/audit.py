@@ -1,6 +1,8 @@
 """The checks a file must pass before any of its rows is published."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import duckdb
 
@@ -9,7 +11,8 @@ from slice_platform.lake.engine import run
 from slice_platform.lake.reader import StagedFile
 from slice_platform.lake.types import quoted
 
-SCHEMA, UNIQUE_KEY, ROWS_ACCOUNTED, REJECTS = "schema", "unique_key", "rows_accounted", "rejects"
+SCHEMA, UNKNOWN_COLUMNS, UNIQUE_KEY = "schema", "unknown_columns", "unique_key"
+ROWS_ACCOUNTED, REJECTS = "rows_accounted", "rejects"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ def check_names(dataset: Dataset) -> list[tuple[str, bool, str]]:
     """Every check of a dataset: (name, whether it blocks, description)."""
     rules = [(rule.name, rule.is_blocking, rule.description) for rule in dataset.contract.quality]
     return [
-        (SCHEMA, True, "The file can be read and has the contract's required columns."),
+        (SCHEMA, True, "The file can be read, and has the contract's required columns and the agreed header."),
+        (UNKNOWN_COLUMNS, dataset.spec.unknown_columns == "reject", "The file has no column beyond the contract."),
         (UNIQUE_KEY, True, "No two rows of the table have the same key."),
         (ROWS_ACCOUNTED, True, "Rows read = rows published + duplicates + rejects, counted twice independently."),
         (
@@ -52,16 +56,25 @@ def check_names(dataset: Dataset) -> list[tuple[str, bool, str]]:
     ]
 
 
-def audit(connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: list[StagedFile]) -> list[AuditedFile]:
-    """Judge each staged file by itself, so that one bad file harms only itself."""
+def audit(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    staged: list[StagedFile],
+    versions: Mapping[int, frozenset[int]] = MappingProxyType({}),
+) -> list[AuditedFile]:
+    """Judge each staged file by itself, so that one bad file harms only itself.
+
+    `versions` are, for each file, the ids of all versions of its name: it replaces them, so they are no rivals.
+    """
     taken: list[int] = []
     audited = []
     for one in staged:
         verdicts = [_schema(one)]
         if one.problem is None:
-            verdicts += [_rejects(dataset, one), *_quality(connection, dataset, one)]
+            verdicts += [_unknown_columns(dataset, one), _rejects(dataset, one), *_quality(connection, dataset, one)]
             if dataset.key and dataset.spec.mode == "append":
-                verdicts.append(_appended_key(connection, dataset, one, taken))
+                own = versions.get(one.file.id, frozenset()) | {one.file.id}
+                verdicts.append(_appended_key(connection, dataset, one, set(taken) - own, own))
         audited.append(AuditedFile(one, tuple(verdicts)))
         if audited[-1].refusal is None:
             taken.append(one.file.id)
@@ -71,14 +84,24 @@ def audit(connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: list[
 def _schema(staged: StagedFile) -> Verdict:
     if staged.problem is not None:
         return Verdict(SCHEMA, passed=False, is_blocking=True, message=staged.problem)
-    unknown = ", ".join(staged.unknown_columns)
-    message = f"columns beyond the contract, kept in raw only: {unknown}" if unknown else "as the contract says"
-    return Verdict(SCHEMA, passed=True, is_blocking=True, message=message)
+    return Verdict(SCHEMA, passed=True, is_blocking=True, message="as the contract says")
+
+
+def _unknown_columns(dataset: Dataset, staged: StagedFile) -> Verdict:
+    """A record of JSON lines is not refused alone: one that has more than was agreed says that the file is another."""
+    refuses = dataset.spec.unknown_columns == "reject"
+    if not staged.unknown:
+        return Verdict(UNKNOWN_COLUMNS, passed=True, is_blocking=refuses, message="none")
+    kept = "the file is refused" if refuses else "kept in raw only"
+    message = f"columns beyond the contract, {kept} until contract.yaml has them:\n  {staged.unknown}"
+    return Verdict(UNKNOWN_COLUMNS, passed=False, is_blocking=refuses, message=message)
 
 
 def _rejects(dataset: Dataset, staged: StagedFile) -> Verdict:
     limit, share = dataset.spec.tolerated_rejects, staged.reject_share
-    message = f"{staged.rows_rejected} of {staged.rows_read} rows rejected ({share:.2%}; tolerated {limit:.2%})"
+    swallowed = f", with {staged.lines_swallowed} further lines in them" if staged.lines_swallowed else ""
+    rejected = f"{staged.rows_rejected} of {staged.rows_read} rows rejected{swallowed}"
+    message = f"{rejected} ({share:.2%}; tolerated {limit:.2%})"
     return Verdict(REJECTS, passed=staged.rows_rejected == 0, is_blocking=share > limit, message=message)
 
 
@@ -96,17 +119,20 @@ def _quality(connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: St
 
 
 def _appended_key(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: StagedFile, taken: list[int]
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, staged: StagedFile, taken: set[int], own: frozenset[int]
 ) -> Verdict:
     """Mode append replaces nothing, so a key that came before keeps the file out. `known_key` holds the table's."""
     key = ", ".join(quoted(name) for name in dataset.key)
     good = f"select {key} from stage where _errors is null and _file_id"
-    earlier = ", ".join(map(str, taken)) or "null"
     twice = run(connection, f"select count(*) from ({good} = {staged.file.id} group by all having count(*) > 1)")[0][0]
     seen = run(
         connection,
-        f"select count(*) from ({good} = {staged.file.id}) semi join "
-        f"({good} in ({earlier}) union all select {key} from known_key) using ({key})",
+        f"select count(*) from ({good} = {staged.file.id}) semi join ({good} in ({_ids(taken)}) union all "
+        f"select {key} from known_key where _file_id not in ({_ids(own)})) using ({key})",
     )[0][0]
     message = f"{twice} keys occur twice in the file, {seen} rows have a key that came before"
     return Verdict(UNIQUE_KEY, passed=not twice and not seen, is_blocking=True, message=message)
+
+
+def _ids(file_ids: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(file_ids))) or "null"

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from slice_platform.errors import UnknownDataset
 from slice_platform.lake.contract import Column, Contract, load_contract
+from slice_platform.lake.file_sets import SetSpec
+from slice_platform.lake.header_sample import AgreedHeader, SampleFormat, read_agreed_header, refuse_other_contract
 from slice_platform.lake.partitions import Grain, PartitionBy, beginning
 from slice_platform.lake.yaml_lines import YamlFile, read_yaml
 
@@ -41,6 +43,24 @@ class FileSpec(_Model):
     null_values: tuple[str, ...] = Field(
         default=(), description="csv: unquoted fields that mean NULL, besides the empty one"
     )
+    header_sample: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="csv, parquet: the agreed column names, or a file beside defs.yaml that begins with them",
+    )
+
+    @model_validator(mode="after")
+    def _fields_can_be_told_apart(self) -> Self:
+        """DuckDB would refuse every file, with a message about files."""
+        if self.delimiter == self.quote or {self.delimiter, self.quote} & set("\r\n\0"):
+            raise ValueError("delimiter and quote must differ, and neither ends a line")
+        if odd := [null for null in self.null_values if self.delimiter in null or self.quote in null]:
+            raise ValueError(f"a null value holds neither delimiter nor quote, but {odd[0]!r} does")
+        return self
+
+    @property
+    def codec(self) -> str:
+        """Python's name of the encoding; a byte order mark is no text."""
+        return "utf-8-sig" if self.encoding == "utf-8" else self.encoding
 
     def matches(self, path: str) -> bool:
         return fnmatchcase(path if "/" in self.pattern else path.rsplit("/", 1)[-1], self.pattern)
@@ -72,7 +92,10 @@ class PartitionSpec(_Model):
         if value is None:
             return None
         read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        try:
+            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("the moment lies beyond the years 1 to 9999 of UTC") from error
 
     @field_validator("from_path")
     @classmethod
@@ -81,7 +104,7 @@ class PartitionSpec(_Model):
             return None
         try:
             groups = list(re.compile(value).groupindex)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"not a regular expression: {error}") from error
         if not groups or set(groups) != set(_PATH_PARTS[: len(groups)]):
             raise ValueError(f"expected the named groups year, then month, day, hour as far as known; got {groups}")
@@ -104,6 +127,10 @@ class DatasetSpec(_Model):
     tolerated_rejects: float = Field(
         default=0.05, ge=0, le=1, description="Share of bad rows above which a file is refused."
     )
+    unknown_columns: Literal["report", "reject"] = Field(
+        default="report", description="Whether a file with columns or keys beyond the contract is published or refused."
+    )
+    sets: SetSpec | None = Field(default=None, description="How files that belong together are published together.")
     owners: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)
 
@@ -115,6 +142,7 @@ class Dataset:
     name: str
     contract: Contract
     spec: DatasetSpec
+    headers: tuple[AgreedHeader | None, ...] = ()  # one for each of spec.files
 
     @cached_property
     def key(self) -> tuple[str, ...]:
@@ -136,6 +164,11 @@ class Dataset:
     def file_spec(self, path: str) -> FileSpec | None:
         """How to read the file at `path` below the dataset's landing folder, or None if nothing matches."""
         return next((spec for spec in self.spec.files if spec.matches(path)), None)
+
+    def agreed_header(self, path: str) -> AgreedHeader | None:
+        """What was agreed for the header of the file at `path`, if anything was."""
+        described = zip(self.spec.files, self.headers, strict=False)
+        return next((agreed for spec, agreed in described if spec.matches(path)), None)
 
     def is_from_path(self, column: Column) -> bool:
         spec = self.spec.partition
@@ -168,6 +201,9 @@ def dataset_of(folder: Path, spec: DatasetSpec | None = None) -> Dataset:
     _check_names(source, dataset)
     _check_labels(source, dataset.spec)
     _check_partition(source, dataset)
+    _check_sets(source, dataset.spec)
+    headers = tuple(_agreed_header(source, dataset, position) for position in range(len(dataset.spec.files)))
+    dataset = replace(dataset, headers=headers)
     if dataset.spec.mode == "merge" and not dataset.key:
         raise source.error(
             ("attributes", "mode"), "merge needs a key: give `key: [..]` here or primaryKey in contract.yaml"
@@ -243,6 +279,28 @@ def _check_labels(source: YamlFile, spec: DatasetSpec) -> None:
             raise source.error(place, problem)
         if not _TAG_VALUE.fullmatch(value):
             raise source.error(place, f"a tag's value is at most 63 letters, digits and _.-; got {value!r}")
+
+
+def _agreed_header(source: YamlFile, dataset: Dataset, position: int) -> AgreedHeader | None:
+    file, by = dataset.spec.files[position], dataset.spec.partition
+    if file.header_sample is None:
+        return None
+    place = ("attributes", "files", position, "header_sample")
+    if file.format == "jsonl":
+        raise source.error(place, "JSON lines have no header; it has an effect on csv and parquet")
+    agreed = read_agreed_header(source, place, file.header_sample, SampleFormat(file.delimiter, file.quote, file.codec))
+    elsewhere = by.column if by and by.from_path else None
+    may_be_more = dataset.spec.unknown_columns == "report"
+    refuse_other_contract(source, place, agreed, dataset.contract, elsewhere=elsewhere, may_be_more=may_be_more)
+    return agreed
+
+
+def _check_sets(source: YamlFile, spec: DatasetSpec) -> None:
+    """A marker or manifest holds no rows: a pattern that is all of their kind would find no file."""
+    for file in spec.files if spec.sets else ():
+        if spec.sets and fnmatchcase(file.pattern, spec.sets.control):
+            problem = f"every file that {file.pattern!r} matches would complete a set, and none would have rows"
+            raise source.error(("attributes", "sets", "manifest" if spec.sets.manifest else "marker"), problem)
 
 
 def _check_partition(source: YamlFile, dataset: Dataset) -> None:

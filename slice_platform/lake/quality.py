@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality
@@ -12,7 +13,7 @@ from slice_platform.lake.value_rules import read_literal, refuse_bad_pattern
 from slice_platform.lake.yaml_lines import Place, YamlFile
 
 _BLOCKING, _WARNING = ("error", "critical", "high"), ("warning", "warn", "medium", "low", "info")
-BUILT_IN = ("schema", "unique_key", "rows_accounted", "rejects")  # checks that every dataset has
+BUILT_IN = ("schema", "unknown_columns", "unique_key", "rows_accounted", "rejects")  # checks that every dataset has
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
 _OPERATORS = {
     "mustBe": "{} = {}", "mustNotBe": "{} <> {}", "mustBeGreaterThan": "{} > {}", "mustBeGreaterOrEqualTo": "{} >= {}",
@@ -118,7 +119,8 @@ def _condition(source: YamlFile, rule: DataQuality, place: Place) -> tuple[str, 
         raise source.error(place, f"expected exactly one of {', '.join(_OPERATORS)}, found {list(given)}")
     name, value = next(iter(given.items()))
     values = value if isinstance(value, list) else [value]
-    if len(values) != (2 if "Between" in name else 1) or not all(isinstance(v, int | float) for v in values):
+    are_numbers = all(isinstance(v, int | float) and isfinite(v) for v in values)
+    if len(values) != (2 if "Between" in name else 1) or not are_numbers:
         raise source.error(
             (*place, name), f"expected {'[low, high]' if 'Between' in name else 'a number'}, got {value!r}"
         )
@@ -179,6 +181,6 @@ def _properties(source: YamlFile, arguments: dict[str, Any], types: Types, place
     columns = arguments.get("properties")
     if not isinstance(columns, list) or not columns:
         raise source.error((*place, "arguments"), "a rule on the table needs `properties: [column, ..]`")
-    if unknown := [name for name in columns if name not in types]:
+    if unknown := [name for name in columns if str(name) not in types]:
         raise source.error((*place, "arguments", "properties"), f"{unknown[0]!r} is not a column of the contract")
     return [str(name) for name in columns]

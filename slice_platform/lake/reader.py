@@ -20,6 +20,7 @@ from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import path_below_dataset
+from slice_platform.lake.line_ends import STAND_IN, with_one_line_end
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.rejects import Reject
 from slice_platform.lake.sources import (
@@ -32,11 +33,20 @@ from slice_platform.lake.sources import (
     text_of,
     unpacked,
 )
-from slice_platform.lake.text_lines import CsvPlaces, LinePlaces, Places, UnreadLine, find_csv_places, unread_lines
+from slice_platform.lake.text_lines import (
+    CsvPlaces,
+    LinePlaces,
+    Places,
+    UnreadLine,
+    find_csv_places,
+    texts_of_lines,
+    unread_lines,
+)
 from slice_platform.lake.types import literal, quoted
+from slice_platform.lake.unknown_columns import NOTHING_UNKNOWN, UnknownColumns, look_for_unknown
 from slice_platform.records import FileRow
 
-_OUR_DISK = re.compile(r"No space left|temporary|temp_directory|Out of Memory|memory limit", re.IGNORECASE)
+_OUR_DISK = re.compile(r"No space left|temporary|temp_directory", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,12 @@ class StagedFile:
     file: FileRow
     source: SourceFile
     problem: str | None = None
+    lacked_memory: bool = False  # the problem is that DuckDB had not enough of it
     plain_bytes: int = 0  # size of the file uncompressed
     rows_staged: int = 0
     rows_bad: int = 0  # staged, with reasons
     unread: tuple[UnreadLine, ...] = ()
-    unknown_columns: tuple[str, ...] = ()
+    unknown: UnknownColumns = NOTHING_UNKNOWN
 
     @property
     def rows_read(self) -> int:
@@ -61,8 +72,23 @@ class StagedFile:
         return self.rows_bad + len(self.unread)
 
     @property
+    def reads_otherwise(self) -> str | None:
+        """How the file reads now, where that is not how the ledger booked it: the contract or the object changed."""
+        booked = f"{self.file.rows_rejected} rejects of {self.file.rows_read} rows"
+        now = self.problem or f"{self.rows_rejected} rejects of {self.rows_read} rows"
+        return None if now == booked else f"was published with {booked}, and now: {now}"
+
+    @property
+    def lines_swallowed(self) -> int:
+        """Lines beyond the first of refused records: a quote that is never closed takes all that follow."""
+        texts = (one.text.strip("\r\n") for one in self.unread)
+        return sum(text.count("\n") or text.count("\r") for text in texts)
+
+    @property
     def reject_share(self) -> float:
-        return self.rows_rejected / self.rows_read if self.rows_read else 0.0
+        """Of all records; nobody can tell how many a refused one has swallowed, so each of its lines counts as one."""
+        swallowed = self.lines_swallowed
+        return (self.rows_rejected + swallowed) / (self.rows_read + swallowed) if self.rows_read else 0.0
 
 
 def stage(
@@ -77,17 +103,32 @@ def stage(
     A file that cannot be used has a `problem` and no rows. Order of the result: as the files.
 
     Raises:
-        StoreUnavailable: disk, memory or store gave way; no file is to blame.
+        StoreUnavailable: disk, engine or store gave way; no file is to blame.
     """
     run(connection, f"create or replace table stage ({stage_columns(dataset)})")
+    return stage_more(lake, connection, dataset, files, progress)
+
+
+def stage_more(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    files: list[FileRow],
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[StagedFile]:
+    """Add every record of further files to the stage; otherwise as `stage`."""
 
     def one(file: FileRow) -> StagedFile:
         staged = _stage_one(lake, connection, dataset, file)
-        progress(1)
+        if not staged.lacked_memory:
+            progress(1)
         return staged
 
     with ThreadPoolExecutor(max_workers=lake.settings.duckdb_threads) as pool:
         read = list(pool.map(one, files))
+    # Alone a file has all the memory there is; what does not suffice then never will.
+    read = [one(staged.file) if staged.lacked_memory else staged for staged in read]
+    progress(sum(staged.lacked_memory for staged in read))
     return _with_counts(connection, read)
 
 
@@ -101,9 +142,18 @@ def rejects_of(lake: Lake, connection: duckdb.DuckDBPyConnection, staged: Staged
 
 
 def _places(lake: Lake, connection: duckdb.DuckDBPyConnection, staged: StagedFile) -> Places:
-    if staged.source.spec.format != "csv":
-        return LinePlaces(staged.unread)
+    if staged.source.spec.format == "parquet":
+        return LinePlaces(())
     assert staged.file.raw_key is not None
+    if staged.source.spec.format == "jsonl":
+        altered = f"select _row from stage where _file_id = {staged.file.id} and contains(_raw, {literal(STAND_IN)})"
+        lines = LinePlaces(staged.unread)
+        wanted = {lines.of_row(row)[0] for (row,) in run(connection.cursor(), altered)}
+        wanted |= {one.line for one in staged.unread if not one.is_too_long}
+        if not wanted:
+            return lines
+        with lake.store.open(staged.file.raw_key) as stream:
+            return LinePlaces(staged.unread, texts_of_lines(staged.source, stream, wanted))
     found = f"select _row from stage where _file_id = {staged.file.id} and _errors is not null"
     bad = {row for (row,) in run(connection.cursor(), found)}
     with lake.store.open(staged.file.raw_key) as stream:
@@ -149,10 +199,11 @@ def _bad_rows(connection: duckdb.DuckDBPyConnection, staged: StagedFile, places:
             yield Reject(row, line, raw if text is None else text, column, reason)
 
 
-def drop_staged(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) -> None:
-    """Take files out of the stage, as if they had not been read."""
+def drop_staged(connection: duckdb.DuckDBPyConnection, file_ids: list[int], *, only_good: bool = False) -> None:
+    """Take files, or just their good rows, out of the stage, as if they had not been read."""
     if file_ids:
-        run(connection, f"delete from stage where _file_id in ({', '.join(map(str, file_ids))})")
+        good = " and _errors is null" if only_good else ""
+        run(connection, f"delete from stage where _file_id in ({', '.join(map(str, file_ids))}){good}")
 
 
 def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Dataset, file: FileRow) -> StagedFile:
@@ -175,11 +226,14 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
             lake.store.open(file.raw_key) as stream,
             unpacked(source, stream, spill) as (plain, bytes_, size_bytes),
             as_utf8(plain, bytes_, spill) as (utf8, text),
+            with_one_line_end(utf8, text, spill) as (readable, lines),
         ):
-            relation = source_sql(cursor, dataset, utf8, text)
-            (rows,) = run(cursor, f"insert into stage {_typed_rows(dataset, file, source, relation)}")[0]
+            relation = source_sql(cursor, dataset, readable, lines)
+            (rows,) = run(cursor, f"insert into stage {_typed_rows(dataset, file, source, relation.sql)}")[0]
+            unread = unread_lines(cursor, source)
+            unknown = look_for_unknown(cursor, file.id, relation.records, rows)
         plain_bytes = size_bytes or file.size_bytes
-        return replace(staged, plain_bytes=plain_bytes, rows_staged=rows, unread=unread_lines(cursor, source))
+        return replace(staged, plain_bytes=plain_bytes, rows_staged=rows, unread=unread, unknown=unknown)
     except FileProblem as problem:
         return replace(staged, problem=str(problem))
     except FileNotFoundError as error:
@@ -187,10 +241,8 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
             f"Reading {file.raw_key!r}: raw does not hold it. Restore the object, then run the job again."
         ) from error
     except duckdb.Error as error:
-        said = str(error).replace(source.path, "").replace(str(spill), "")
-        if isinstance(error, duckdb.OutOfMemoryException) or _OUR_DISK.search(said):
-            raise StoreUnavailable(f"Reading {file.raw_key!r}: DuckDB had no room: {error}") from error
-        return replace(staged, problem=_what_is_wrong(error))
+        said = str(error).replace(source.path, "").replace(str(spill), "")  # names of files say anything
+        return _blamed(staged, error, said, lake.settings.duckdb_memory_limit)
     except OSError as error:
         raise StoreUnavailable(f"Reading {file.raw_key!r}: the store or the spill folder gave way: {error}") from error
     finally:
@@ -260,11 +312,22 @@ def _outside_of_partitions(dataset: Dataset) -> list[tuple[str, str, str]]:
 
 def _with_counts(connection: duckdb.DuckDBPyConnection, read: list[StagedFile]) -> list[StagedFile]:
     bad = dict(run(connection, "select _file_id, count(*) from stage where _errors is not null group by 1"))
-    unknown = run(
-        connection, "select _file_id, list(distinct e) from (select _file_id, unnest(_extra) e from stage) group by 1"
-    )
-    names = {file_id: tuple(sorted(found)) for file_id, found in unknown}
-    return [replace(one, rows_bad=bad.get(one.file.id, 0), unknown_columns=names.get(one.file.id, ())) for one in read]
+    return [replace(one, rows_bad=bad.get(one.file.id, 0)) for one in read]
+
+
+def _blamed(staged: StagedFile, error: duckdb.Error, said: str, memory_limit: str) -> StagedFile:
+    """The file with what is wrong with it, where the file is to blame; else the error goes on, as ours."""
+    if isinstance(error, duckdb.ParserException | duckdb.CatalogException):
+        raise error  # our own SQL is wrong: no file is set aside for it
+    if isinstance(error, duckdb.InternalException | duckdb.FatalException):
+        # The engine is dead, for all files of the batch: none of the others is to blame.
+        raise StoreUnavailable(f"Reading {staged.file.raw_key!r}: DuckDB failed: {error}") from error
+    if _OUR_DISK.search(said):
+        raise StoreUnavailable(f"Reading {staged.file.raw_key!r}: DuckDB had no room: {error}") from error
+    if isinstance(error, duckdb.OutOfMemoryException):
+        problem = f"reading it takes more memory than there is: raise SLICE_DUCKDB_MEMORY_LIMIT, now {memory_limit}"
+        return replace(staged, problem=problem, lacked_memory=True)
+    return replace(staged, problem=_what_is_wrong(error))
 
 
 def _what_is_wrong(error: duckdb.Error) -> str:

@@ -2,11 +2,12 @@
 
 Columns: `_t0.._tn` in the contract's order (leaves of nested ones are text too), `_d0.._dn` the JSON document
 that a nested one was taken from, `_row` (the record's number in the file, from 1), `_raw` (its
-text), `_broken` (why it is no record at all, or NULL) and `_extra` (names it has beyond the contract).
+text), `_broken` (why it is no record at all, or NULL) and `_extra` (keys it has beyond the contract).
 """
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,18 +23,31 @@ from isal.igzip_lib import IsalError
 from slice_platform.lake.cast_sql import json_path, json_shape, text_type, value_shape
 from slice_platform.lake.contract import Column
 from slice_platform.lake.dataset import Dataset, FileSpec
-from slice_platform.lake.types import duckdb_type, literal, quoted
+from slice_platform.lake.header_sample import difference
+from slice_platform.lake.repeated_keys import key_given_twice
+from slice_platform.lake.types import Field as Inner
+from slice_platform.lake.types import LogicalType, duckdb_type, literal, quoted
+from slice_platform.lake.unknown_columns import KnownObject, Records, known_objects, unknown_keys
 
 MAX_LINE_BYTES = 16 * 1024**2
+BUFFER_BYTES = 2 * MAX_LINE_BYTES  # DuckDB's own choice is sixteen lines: 256 MB for each file that is being read
+LINE_DELIMITER = "\x01"  # DuckDB wants one; in JSON it never stands
 _COMPRESSION = {"none": "none", "gz": "gzip", "zst": "zstd"}
-_PYTHON_ENCODING = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
 # Patterns, because trim() walks a line to its end, and json_type() parses it once more.
-_BLANK = r"\p{Zs}*"
+_BLANK = r"[\p{Zs}\t]*"
 _OBJECT = r"^[ \t\r\n]*\{"  # of what is JSON, nothing but an object begins so
 
 
 class FileProblem(Exception):  # noqa: N818  # an outcome of reading, not an error of the platform
     """The file cannot be used as a whole; the message is the reason that quarantine keeps."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The relation of one file, as SQL, and its records as they are."""
+
+    sql: str
+    records: Records
 
 
 @dataclass(frozen=True)
@@ -54,13 +68,16 @@ def lines_sql(source: SourceFile) -> str:
     """A table function of the file's physical lines; what is not UTF-8 goes to reject_errors."""
     return (
         f"read_csv({literal(source.path)}, columns = {{'line': 'VARCHAR'}}, header = false, auto_detect = false, "
-        f"delim = '\x01', quote = '', escape = '', strict_mode = false, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {MAX_LINE_BYTES}, compression = '{source.compression}')"
+        f"delim = '{LINE_DELIMITER}', quote = '', escape = '', strict_mode = false, store_rejects = true, "
+        f"rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, "
+        f"compression = '{source.compression}')"
     )
 
 
-def source_sql(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
-    """The relation described above, as SQL. `stream` is the stored object, for looking at a CSV header.
+def source_sql(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: SourceFile, stream: IO[bytes]
+) -> Relation:
+    """The relation described above. `stream` is the stored object, for looking at a CSV header.
 
     Raises:
         FileProblem: the header or Parquet schema does not fit the contract.
@@ -125,7 +142,7 @@ def _plain(source: SourceFile, stream: IO[bytes]) -> Iterator[IO[bytes]]:
 def text_of(source: SourceFile, stream: IO[bytes], *, errors: str) -> Iterator[IO[str]]:
     """The file as text, uncompressed, with the line ends it has; `errors` says what becomes of what is no text."""
     with _plain(source, stream) as plain:
-        text = io.TextIOWrapper(plain, encoding=_PYTHON_ENCODING[source.spec.encoding], errors=errors, newline="")
+        text = io.TextIOWrapper(plain, encoding=source.spec.codec, errors=errors, newline="")
         try:
             yield text
         finally:
@@ -163,28 +180,30 @@ def _transcode(source: SourceFile, stream: IO[bytes], target: IO[bytes]) -> None
     target.flush()
 
 
-def _jsonl(dataset: Dataset, source: SourceFile) -> str:
+def _jsonl(dataset: Dataset, source: SourceFile) -> Relation:
     columns = _file_columns(dataset)
     shape = json_shape([(column.name, column.type) for column in columns])
-    known = ", ".join(literal(column.name) for column in columns)
+    whole = LogicalType("object", fields=tuple(Inner(column.name, column.type) for column in columns))
+    known = tuple(known_objects(whole))
     texts = ", ".join(f"{_text(dataset, source, c, f'r.{quoted(c.name)}')} as _t{i}" for i, c in _numbered(dataset))
     docs = "".join(f"j as _d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
-    return f"""
+    numbered = f"(select line, row_number() over () as _row from {lines_sql(source)})"
+    sql = f"""
         select {texts}, {docs}_row, line as _raw,
-          case when j is null then 'the line is not JSON' when not is_object then 'the line is not a JSON object' end
-            as _broken,
-          case when is_object then list_filter(json_keys(j), lambda k: k not in ({known})) end as _extra
+          case when j is null then 'the line is not JSON' when not is_object then 'the line is not a JSON object'
+            else {key_given_twice("j", known, "r")} end as _broken,
+          case when is_object then {unknown_keys("j", known)} end as _extra
         from (select *, from_json(case when is_object then j end, {shape}) as r
           from (select *, regexp_matches(j, {literal(_OBJECT)}) as is_object
             from (select line, _row, try_cast(line as json) as j
-              from (select line, row_number() over () as _row from {lines_sql(source)})
-              where not regexp_full_match(line, {literal(_BLANK)}))))"""
+              from {numbered} where not regexp_full_match(line, {literal(_BLANK)}))))"""
+    return Relation(sql, Records(numbered, {}, tuple(("try_cast(line as json)", one) for one in known)))
 
 
-def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
+def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> Relation:
     header = _header(source, stream)
     position = {name: f"h{n}" for n, name in enumerate(header)}
-    _check_names(dataset, header)
+    _check_names(dataset, source, header)
 
     def text(column: Column) -> str:
         field = position.get(column.name, "null::varchar")
@@ -195,17 +214,20 @@ def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> str:
     nested = [(i, c, text(c)) for i, c in _numbered(dataset) if c.type.is_nested]
     fields = ", ".join(f"coalesce({field}, '')" for field in position.values())
     raw = f"concat_ws({literal(source.spec.delimiter)}, {fields})"
-    extra = [name for name in header if dataset.contract.column(name) is None]
-    names = "[" + ", ".join(literal(name) for name in extra) + "]::varchar[]"
     unfit = " or ".join(f"({field} is not null and try_cast({field} as json) is null)" for _, _, field in nested)
     broken = f"case when {unfit} then 'a nested column is not JSON' end" if unfit else "null::varchar"
     docs = "".join(f"try_cast({field} as json) as _d{i}, " for i, _, field in nested)
+    there = [c for _, c, _ in nested if c.name in position]
+    known = [(f"try_cast({text(c)} as json)", list(known_objects(c.type, shown=f"{c.name}."))) for c in there]
+    keys = [unknown_keys(document, objects) for document, objects in known if objects]
     parsed = "".join(f"from_json(_d{i}, {value_shape(c.type)}) as _t{i}, " for i, c, _ in nested)
-    return f"""
+    numbered = f"(select *, row_number() over () as _row from {_csv_sql(source, len(header))})"
+    sql = f"""
         select {parsed}* from (
-          select {flat}{", " if flat else ""}{docs}_row, {raw} as _raw, {broken} as _broken,
-            case when _row = 1 then {names} end as _extra
-          from (select *, row_number() over () as _row from {_csv_sql(source, len(header))}))"""
+          select {flat}{", " if flat else ""}{docs}_row, {raw} as _raw, {broken} as _broken, {_joined(keys)} as _extra
+          from {numbered})"""
+    beyond = {name: field for name, field in position.items() if dataset.contract.column(name) is None}
+    return Relation(sql, Records(numbered, beyond, _documents(known)))
 
 
 def _csv_sql(source: SourceFile, width: int) -> str:
@@ -216,16 +238,17 @@ def _csv_sql(source: SourceFile, width: int) -> str:
         f"read_csv({literal(source.path)}, columns = {{{columns}}}, header = true, auto_detect = false, "
         f"delim = {literal(spec.delimiter)}, quote = {literal(spec.quote)}, escape = {literal(spec.quote)}, "
         f"nullstr = [{nulls}], allow_quoted_nulls = false, strict_mode = true, store_rejects = true, "
-        f"rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, "
+        f"rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, "
         f"compression = '{source.compression}')"
     )
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: SourceFile) -> str:
+def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: SourceFile) -> Relation:
     relation = f"read_parquet({literal(source.path)}, hive_partitioning = false, file_row_number = true)"
     described = connection.execute(f"describe select * exclude (file_row_number) from {relation}").fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
-    _check_names(dataset, list(types))
+    _refuse_names_given_twice(connection, source)
+    _check_names(dataset, source, list(types))
 
     def text(column: Column) -> str:
         if column.name not in types:
@@ -235,7 +258,8 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
             return f"from_json({document(column)}, {value_shape(column.type)})"
         if column.type.kind == "integer" and types[column.name] in ("DOUBLE", "FLOAT"):
             # pandas stores whole numbers with gaps as floats: 5.0 is 5 here, 5.5 stays what it is and is rejected.
-            name = f"case when {name} = trunc({name}) then {name}::hugeint::varchar else {name}::varchar end"
+            whole = f"case when {name} = trunc({name}) then try_cast({name} as hugeint) end"  # NaN is no integer
+            name = f"coalesce({whole}::varchar, {name}::varchar)"
         elif column.type.kind == "date" and types[column.name].startswith("TIMESTAMP"):
             # And dates as midnights: any other time of day stays, and is rejected.
             name = f"case when {name} = date_trunc('day', {name}) then {name}::date::varchar else {name}::varchar end"
@@ -249,13 +273,39 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
 
     texts = ", ".join(f"{text(c)} as _t{i}" for i, c in _numbered(dataset))
     docs = "".join(f"{document(c)} as _d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
-    extra = [name for name in types if dataset.contract.column(name) is None]
-    names = "[" + ", ".join(literal(name) for name in extra) + "]::varchar[]"
+    nested = [c for c in dataset.contract.columns if c.type.is_nested and c.name in types]
+    known = [(document(c), list(known_objects(c.type, shown=f"{c.name}."))) for c in nested]
+    keys = [unknown_keys(text, objects) for text, objects in known if objects]
     whole = "{" + ", ".join(f"{quoted(name)}: {quoted(name)}" for name in types) + "}"
-    return f"""
+    sql = f"""
         select {texts}, {docs}file_row_number + 1 as _row, to_json({whole})::varchar as _raw, null::varchar as _broken,
-          case when file_row_number = 0 then {names} end as _extra
+          {_joined(keys)} as _extra
         from {relation}"""
+    numbered = f"(select *, file_row_number + 1 as _row from {relation})"
+    beyond = {name: f"{quoted(name)}::varchar" for name in types if dataset.contract.column(name) is None}
+    return Relation(sql, Records(numbered, beyond, _documents(known)))
+
+
+def _refuse_names_given_twice(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
+    """DuckDB renames the second of them, in any case of letters: its values would be lost without a word."""
+    found = connection.execute(f"select name, num_children from parquet_schema({literal(source.path)})").fetchall()
+    names: list[str] = []
+    inside = 0  # how many of the elements that follow belong to a column that was named already
+    for name, children in found[1:]:
+        if not inside:
+            names.append(str(name))
+        inside = max(inside - 1, 0) + (children or 0)
+    folded = [name.lower() for name in names]
+    if twice := sorted({name for name in names if folded.count(name.lower()) > 1}):
+        raise FileProblem(f"the file has columns of one name (case does not tell names apart): {', '.join(twice)}")
+
+
+def _joined(keys: list[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"flatten([{', '.join(keys)}])" if keys else "null::varchar[]"
+
+
+def _documents(known: list[tuple[str, list[KnownObject]]]) -> tuple[tuple[str, KnownObject], ...]:
+    return tuple((document, one) for document, objects in known for one in objects)
 
 
 def read_header(source: SourceFile, stream: IO[bytes]) -> list[str]:
@@ -266,7 +316,17 @@ def read_header(source: SourceFile, stream: IO[bytes]) -> list[str]:
     """
     # Far more than the header is decoded; what is no text further down is a matter of single lines.
     with text_of(source, stream, errors="replace") as text:
-        return next(csv.reader(text, delimiter=source.spec.delimiter, quotechar=source.spec.quote), [])
+        return next(csv.reader(_bounded(text), delimiter=source.spec.delimiter, quotechar=source.spec.quote), [])
+
+
+def _bounded(text: IO[str]) -> Iterator[str]:
+    """Lines, as far as a header may go: one that opens a quote and never closes it would be the whole file."""
+    left = MAX_LINE_BYTES
+    while line := text.readline(left + 1):
+        left -= len(line)
+        if left < 0:
+            raise csv.Error("it is longer than 16 MB, or a quote in it is never closed")
+        yield line
 
 
 def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:
@@ -281,12 +341,15 @@ def _header(source: SourceFile, stream: IO[bytes]) -> list[str]:
         raise FileProblem(f"the header is not {spec.encoding} text: {spec.delimiter.join(header)[:200]}")
     if not any(header):
         raise FileProblem("the file has no header line")
-    if twice := sorted({name for name in header if header.count(name) > 1}):
+    if twice := sorted(name for name, times in Counter(header).items() if times > 1):
         raise FileProblem(f"the header names {', '.join(map(repr, twice))} more than once")
     return header
 
 
-def _check_names(dataset: Dataset, header: list[str]) -> None:
+def _check_names(dataset: Dataset, source: SourceFile, header: list[str]) -> None:
+    agreed = dataset.agreed_header(source.below)
+    if agreed is not None and (found := difference(agreed, header)):
+        raise FileProblem(found)
     columns = _file_columns(dataset)
     if missing := [c.name for c in columns if c.required and c.name not in header]:
         raise FileProblem(_missing_message(missing, header))

@@ -1,17 +1,15 @@
-"""The Iceberg schema of a curated table: made from the contract, and compared with it ever after."""
+"""The Iceberg schema of a curated table, made from the contract."""
 
 from collections.abc import Iterable
 
 from pyiceberg import types as ice
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table
 from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform, Transform, YearTransform
 
-from slice_platform.errors import ContractError
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.partitions import Grain
-from slice_platform.lake.types import LogicalType
+from slice_platform.lake.types import Field, LogicalType
 
 _TRANSFORMS: dict[Grain, type[Transform]] = {  # type: ignore[type-arg]  # each transform has types of its own
     "hour": HourTransform,
@@ -67,60 +65,39 @@ def partition_spec_of(dataset: Dataset, schema: Schema) -> PartitionSpec:
     return PartitionSpec(PartitionField(source.field_id, 1000, _TRANSFORMS[grain](), name))
 
 
-def evolve(table: Table, dataset: Dataset) -> Table:
-    """Add the optional columns that the contract gained; everything else must be as it was.
-
-    Raises:
-        ContractError: a column left the contract or changed its type, or the partition changed.
-    """
-    wanted, found = schema_of(dataset), table.schema()
-    there = {field.name: _shape(field.field_type) for field in found.fields}
-    for field in wanted.fields:
-        if field.name in there and there[field.name] != _shape(field.field_type):
-            raise ContractError(
-                f"{dataset.contract.path}: column {field.name!r} is {_shape(field.field_type)}, but the table holds "
-                f"{there[field.name]}. Give the column another name, or restore its type."
-            )
-    if gone := [name for name in there if name not in {field.name for field in wanted.fields}]:
-        raise ContractError(
-            f"{dataset.contract.path}: {', '.join(map(repr, gone))} left the contract, but the table holds it. "
-            "Restore the column; dropping or renaming one is not supported."
-        )
-    _refuse_other_partition(table, dataset)
-    if added := [field for field in wanted.fields if field.name not in there]:
-        with table.update_schema() as update:
-            for field in added:
-                update.add_column(field.name, field.field_type, doc=field.doc)
-    return table
-
-
-def _refuse_other_partition(table: Table, dataset: Dataset) -> None:
-    schema = schema_of(dataset)
-    wanted, found = _divided_by(partition_spec_of(dataset, schema), schema), _divided_by(table.spec(), table.schema())
-    if wanted != found:
-        raise ContractError(
-            f"{dataset.contract.path.parent / 'defs.yaml'}: partition says {wanted}, the table is divided by {found}. "
-            "Restore it, or give the dataset another name: a table is not divided anew."
-        )
-
-
-def _divided_by(spec: PartitionSpec, schema: Schema) -> str:
+def divided_by(spec: PartitionSpec, schema: Schema) -> str:
+    """The partition in words that are equal where it is."""
     parts = (f"{field.transform}({schema.find_column_name(field.source_id)})" for field in spec.fields)
     return ", ".join(parts) or "nothing"
 
 
-def _shape(kind: ice.IcebergType) -> str:
-    """A type without field ids, which differ between a contract and its table."""
-    if isinstance(kind, ice.StructType):
-        return "struct<" + ", ".join(f"{field.name}: {_shape(field.field_type)}" for field in kind.fields) + ">"
-    if isinstance(kind, ice.ListType):
-        return f"list<{_shape(kind.element_type)}>"
-    return str(kind)
+def logical_type(kind: ice.IcebergType) -> LogicalType:
+    """The contract's type that a column of the table has; the inverse of what `schema_of` does with it."""
+    plain: dict[type[ice.IcebergType], LogicalType] = {
+        ice.StringType: LogicalType("string"),
+        ice.LongType: LogicalType("integer"),
+        ice.BooleanType: LogicalType("boolean"),
+        ice.DateType: LogicalType("date"),
+        ice.TimeType: LogicalType("time"),
+        ice.DoubleType: LogicalType("number"),
+        ice.TimestampType: LogicalType("timestamp"),
+        ice.TimestamptzType: LogicalType("timestamp", has_zone=True),
+    }
+    match kind:
+        case ice.DecimalType():
+            return LogicalType("number", precision=kind.precision, scale=kind.scale)
+        case ice.StructType():
+            fields = tuple(Field(field.name, logical_type(field.field_type)) for field in kind.fields)
+            return LogicalType("object", fields=fields)
+        case ice.ListType():
+            return LogicalType("array", items=logical_type(kind.element_type))
+        case _:
+            return plain[type(kind)]
 
 
-def field_ids(table: Table) -> str:
-    """The FIELD_IDS option of DuckDB's COPY, so that columns keep their identity through a rename."""
-    return "{" + ", ".join(_field_id(field) for field in table.schema().fields) + "}"
+def field_ids(schema: Schema) -> str:
+    """The FIELD_IDS option of DuckDB's COPY: by them, not by name, a reader of Iceberg knows a column."""
+    return "{" + ", ".join(_field_id(field) for field in schema.fields) + "}"
 
 
 def _field_id(field: ice.NestedField) -> str:

@@ -8,6 +8,7 @@ from pyiceberg.table import Table
 
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.table import data_files
+from slice_platform.lake.table_schema import logical_type
 from slice_platform.lake.types import duckdb_type, listed, quoted
 
 _OWN_COLUMNS = (("_file_id", "BIGINT"), ("_row", "BIGINT"), ("_ingested_at", "TIMESTAMPTZ"))
@@ -24,8 +25,14 @@ class View:
 
 
 def curated_view(dataset: Dataset, table: Table, row_filter: BooleanExpression) -> View:
-    """The rows of the current snapshot; those that the filter does not accept may be missing."""
-    columns = curated_columns(dataset)
+    """The rows of the current snapshot; those that the filter does not accept may be missing.
+
+    The columns are those the table holds, and NULL for those that its contract gained and no rows came with yet.
+    """
+    held = {field.name: duckdb_type(logical_type(field.field_type)) for field in table.schema().fields}
+    names = {name.lower() for name in held}
+    wanted = {name: kind for name, kind in curated_columns(dataset) if name in held or name.lower() not in names}
+    columns = list({**wanted, **held}.items())
     files = data_files(table, dataset.partition, row_filter)
     if not files:
         return View(no_rows(columns), files_total=_count_files(table))

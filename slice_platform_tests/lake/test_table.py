@@ -1,10 +1,7 @@
 """The Iceberg table: made from the contract, grown with it, changed by one commit at a time."""
 
-from typing import Any
-
 import pytest
 
-from slice_platform.errors import ContractError
 from slice_platform.lake.table import (
     BATCH,
     LostRaceError,
@@ -15,7 +12,7 @@ from slice_platform.lake.table import (
     snapshot_of_batch,
 )
 from slice_platform_tests.conftest import MakeLake
-from slice_platform_tests.lake.feeds import BY_DAY, DAY, ID, KEY, N, deliver, feed, jsonl, lines, merged, paths, rows_of
+from slice_platform_tests.lake.feeds import BY_DAY, DAY, ID, KEY, deliver, feed, jsonl, lines, merged, paths, rows_of
 from slice_platform_tests.lake.test_reader_csv import LIST, OBJECT
 
 
@@ -60,35 +57,6 @@ def test_partition_keys_are_the_same_in_ledger_and_table(make_lake: MakeLake, gr
     table = load_table(lake, dataset)
     assert table is not None
     assert sorted({file.partition_key for file in data_files(table, dataset.partition)}) == keys
-
-
-def test_an_optional_column_may_be_added_and_earlier_rows_lack_it(make_lake: MakeLake) -> None:
-    deliver(make_lake(merged()), a_jsonl=lines(("a", 1, 1), ("b", 1, 1)))
-    more: list[dict[str, Any]] = [KEY, {"name": "new", "logicalType": "string"}, N, DAY, OBJECT]
-    lake = make_lake(feed(*more, mode="merge", order_by=["n"], partition=BY_DAY))
-    row = {"id": "b", "n": 2, "day": "2026-01-01", "new": "x", "o": {"a": 1}}
-    deliver(lake, b_jsonl=jsonl(row))
-    found = rows_of(lake, "select id, new, n, o from curated.feed order by id")
-    assert found == [("a", None, 1, None), ("b", "x", 2, {"a": 1, "b": None})]
-
-
-@pytest.mark.parametrize(
-    ("columns", "attributes", "says"),
-    [
-        ([KEY, {**N, "logicalType": "string"}, DAY], {}, "column 'n' is string, but the table holds long"),
-        ([KEY, DAY], {"order_by": []}, "'n' left the contract"),
-        ([KEY, N, DAY], {"partition": {**BY_DAY, "grain": "month"}}, r"partition says month\(day\)"),
-        ([KEY, N, DAY], {"partition": None}, r"partition says nothing, the table is divided by day\(day\)"),
-    ],
-)
-def test_a_contract_that_contradicts_the_table_is_refused(
-    make_lake: MakeLake, columns: list[dict[str, Any]], attributes: dict[str, Any], says: str
-) -> None:
-    deliver(make_lake(merged()), a_jsonl=lines(("a", 1, 1)))
-    chosen = {"mode": "merge", "order_by": ["n"], "partition": BY_DAY, **attributes}
-    lake = make_lake(feed(*columns, **chosen))
-    with pytest.raises(ContractError, match=says):
-        ensure_table(lake, lake.dataset("feed"))
 
 
 def test_a_commit_on_an_outdated_table_is_lost_and_changes_nothing(make_lake: MakeLake) -> None:
