@@ -11,25 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster import DagsterRunStatus
 
 from slice_platform.components.lake_dataset import INGEST_PREFIX
-from slice_platform.components.runtime import run_lake, told_to_dagster
+from slice_platform.components.runtime import is_in_flight, run_lake, told_to_dagster
+from slice_platform.components.set_checks import fingerprint, last_told
+from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import look
 from slice_platform.lake.receive import set_aside_strays
+from slice_platform.lake.taken_sets import has_taken_sets
 from slice_platform.records import FileStatus
 from slice_platform.store import StoredObject
 
 STRAYS_JOB = "set_aside_strays"
 FIRST_WAIT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 3600
-_IN_FLIGHT = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ def strays_job() -> dg.JobDefinition:
 
     @dg.op(name="set_aside", out=dg.Out(dg.Nothing))
     def set_aside(context: dg.OpExecutionContext) -> None:
-        with run_lake() as lake, told_to_dagster():
+        with told_to_dagster(), run_lake() as lake:
             for row in set_aside_strays(lake, look(lake).strays):
                 context.log.warning(f"{row.source_key} is in quarantine: {row.error}")
 
@@ -74,11 +70,11 @@ def landing_sensor(ingest_jobs: Sequence[dg.JobDefinition], *, tick_seconds: flo
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         asked = {job: Asked(**one) for job, one in json.loads(context.cursor or "{}").items()}
         requests, now = {}, time.time()
-        for job, what in _to_do().items():
+        for job, what in _to_do(context.instance).items():
             before = asked.get(job)
             if before and before.what == what and not before.is_due(now):
                 continue
-            if _is_in_flight(context.instance, job):
+            if is_in_flight(context.instance, job):
                 continue
             requests[job] = Asked(what, before.times + 1 if before and before.what == what else 1, now)
         if not requests:
@@ -93,18 +89,32 @@ def landing_sensor(ingest_jobs: Sequence[dg.JobDefinition], *, tick_seconds: flo
     return sensor
 
 
-def _to_do() -> dict[str, str]:
-    """Job -> fingerprint of the files it is needed for."""
+def _to_do(instance: dg.DagsterInstance) -> dict[str, str]:
+    """Job -> fingerprint of what it is needed for: files to take or publish, and sets of which nobody was told."""
     with run_lake() as lake:
         landing = look(lake)
         todo = {f"{INGEST_PREFIX}{name}": _fingerprint(entries) for name, entries in landing.pending.items()}
         for name in lake.ledger.unfinished_datasets() & lake.datasets.keys():
+            if not _can_be_published(lake, lake.datasets[name]):
+                continue
             waiting = lake.ledger.list_files(name, statuses=[FileStatus.RECEIVED])
             job = f"{INGEST_PREFIX}{name}"
             todo[job] = _digest([todo.get(job, ""), *(str(file.id) for file in waiting)])
+        for name in [dataset.name for dataset in lake.datasets.values() if dataset.spec.sets]:
+            told = fingerprint(landing.waiting.get(name, []))
+            if told != last_told(instance, name):
+                job = f"{INGEST_PREFIX}{name}"
+                todo[job] = _digest([todo.get(job, ""), told])
         if landing.strays:
             todo[STRAYS_JOB] = _fingerprint(landing.strays)
     return todo
+
+
+def _can_be_published(lake: Lake, dataset: Dataset) -> bool:
+    """Files of a set that is not complete wait in raw: no run can do anything for them."""
+    if dataset.spec.sets is None:
+        return True
+    return has_taken_sets(lake, dataset) or bool(lake.ledger.open_batches(dataset.name))
 
 
 def _fingerprint(entries: Iterable[StoredObject]) -> str:
@@ -113,7 +123,3 @@ def _fingerprint(entries: Iterable[StoredObject]) -> str:
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:
-    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_IN_FLIGHT), limit=1))

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from slice_platform.lake.lake import STRAYS, Lake
 from slice_platform.lake.landing import Landing, dataset_of_key, look
+from slice_platform.lake.set_view import WaitingSet
+from slice_platform.lake.upkeep.small_files import debt
 from slice_platform.records import FileRow, FileStatus
 
 
@@ -24,6 +26,9 @@ class DatasetStatus:
     unpublished: int  # in raw, waiting to be published
     rejected_rows: int
     quarantined: int  # files set aside as a whole
+    waiting: tuple[WaitingSet, ...] = ()  # sets of files that are not complete
+
+    small_files: int = 0  # data files that upkeep would make vanish
 
     @property
     def compression(self) -> float | None:
@@ -56,6 +61,8 @@ def _line(lake: Lake, landing: Landing, name: str, pending: int) -> DatasetStatu
         unpublished=_count(files, FileStatus.RECEIVED),
         rejected_rows=sum(file.rows_rejected for file in published),
         quarantined=len(lake.ledger.quarantined_files(name)),
+        small_files=debt(lake, lake.datasets[name]) if name in lake.datasets else 0,
+        waiting=tuple(landing.waiting.get(name, [])),
     )
 
 

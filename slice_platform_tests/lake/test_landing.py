@@ -39,6 +39,7 @@ def test_what_belongs_to_no_dataset_is_a_stray(make_lake: MakeLake, path: str) -
     assert not landing.pending
 
 
+@pytest.mark.directory("an object of S3 appears whole")
 def test_a_file_that_was_just_written_waits_for_one_tick(make_lake: MakeLake) -> None:
     lake = make_lake(landing_tick_seconds=60)
     drop(lake, "trips/a.csv", b"")

@@ -1,7 +1,8 @@
 """The state of every dataset at a glance."""
 
 from datetime import UTC, datetime
-from pathlib import Path
+
+import pytest
 
 from slice_platform.lake.ingest import ingest, receive_pending
 from slice_platform.lake.landing import look
@@ -9,6 +10,7 @@ from slice_platform.lake.receive import set_aside_strays
 from slice_platform.lake.status import DatasetStatus, status
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.query_fixtures import VISITS, fill_visits
+from slice_platform_tests.lake.set_fixtures import by_marker, mark, part, put
 from slice_platform_tests.samples import drop
 
 
@@ -22,9 +24,9 @@ def test_a_table_is_counted_from_the_ledger(make_lake: MakeLake) -> None:
     lake = make_lake({"visits": VISITS})
     fill_visits(lake)
     (line,) = status(lake)
-    stored = [path.stat().st_size for path in Path(lake.settings.lake_root, "curated").rglob("*.parquet")]
+    stored = [entry.size_bytes for entry in lake.store.list("curated") if entry.key.endswith(".parquet")]
     assert (line.rows, line.partitions, line.data_files, line.table_bytes) == (72, 6, 6, sum(stored))
-    raw = [path.stat().st_size for path in Path(lake.settings.lake_root, "raw").rglob("*.jsonl")]
+    raw = [entry.size_bytes for entry in lake.store.list("raw")]
     assert (line.received_bytes, line.compression) == (sum(raw), sum(raw) / sum(stored))
     assert line.last_arrival is not None
     assert abs((datetime.now(UTC) - line.last_arrival).total_seconds()) < 60
@@ -40,6 +42,7 @@ def test_what_waits_is_counted_where_it_waits(make_lake: MakeLake) -> None:
     assert (line.unpublished, line.pending, line.still_written, line.rows) == (1, 2, 0, 0)
 
 
+@pytest.mark.directory("an object of S3 appears whole")
 def test_a_file_that_is_still_written_is_not_pending(make_lake: MakeLake) -> None:
     lake = make_lake({"visits": VISITS}, landing_tick_seconds=3600)
     drop(lake, "visits/one.csv", b"id,day\n")
@@ -57,6 +60,19 @@ def test_rejected_rows_and_quarantined_files_are_counted(make_lake: MakeLake) ->
     assert (line.rows, line.rejected_rows, line.quarantined) == (2, 1, 2)
 
 
+def test_sets_that_wait_are_told_with_what_they_wait_for(make_lake: MakeLake) -> None:
+    lake = make_lake(by_marker(overdue_after_hours=1e-9))
+    put(lake, a=part("a"))
+    (line,) = status(lake)
+    assert (line.pending, line.still_written, line.unpublished) == (0, 0, 0)
+    (one,) = line.waiting
+    assert (one.name, one.files, one.is_overdue) == ("march", ("march/a.jsonl",), True)
+    assert str(one).endswith("UTC, overdue) waits for: the marker _SUCCESS")
+    mark(lake)
+    ingest(lake, "feed")
+    assert status(lake)[0].waiting == ()
+
+
 def test_strays_have_a_line_of_their_own(make_lake: MakeLake) -> None:
     lake = make_lake({"visits": VISITS})
     drop(lake, "sales/one.csv", b"id\n")
@@ -65,3 +81,12 @@ def test_strays_have_a_line_of_their_own(make_lake: MakeLake) -> None:
     set_aside_strays(lake, look(lake).strays)
     aside = status(lake)[-1]
     assert (aside.dataset, aside.pending, aside.quarantined) == ("_strays", 0, 1)
+
+
+def test_small_files_that_upkeep_would_merge_are_counted(make_lake: MakeLake) -> None:
+    lake = make_lake({"visits": VISITS})
+    for number in range(6):
+        drop(lake, f"visits/{number}.csv", f"id,day\na{number},2013-01-01\n".encode())
+        ingest(lake, "visits")
+    (line,) = status(lake)
+    assert (line.data_files, line.small_files) == (6, 5)
