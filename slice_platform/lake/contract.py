@@ -13,8 +13,9 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 from pydantic import BaseModel, ValidationError
 
 from slice_platform.lake.quality import QualityRule, read_quality, unique_rule
+from slice_platform.lake.service_levels import Freshness, read_freshness
 from slice_platform.lake.types import LogicalType
-from slice_platform.lake.value_rules import ValueRules, read_type, read_value_rules
+from slice_platform.lake.value_rules import ValueRules, read_type, read_value_rules, refuse_odd_name
 from slice_platform.lake.yaml_lines import Place, YamlFile, read_yaml
 
 _DATASET = re.compile(r"[A-Za-z0-9_]+")  # it names assets, jobs and tables
@@ -45,6 +46,7 @@ class Contract:
     description: str | None
     columns: tuple[Column, ...]
     quality: tuple[QualityRule, ...]
+    freshness: Freshness | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -68,9 +70,11 @@ def load_contract(path: Path) -> Contract:
     source = read_yaml(path)
     if not isinstance(source.content, dict):
         raise source.error((), "expected an ODCS contract (kind: DataContract, apiVersion: v3.x, schema: [...])")
-    _refuse_unknown_keys(source, source.content, OpenDataContractStandard, ())
     try:
+        _refuse_unknown_keys(source, source.content, OpenDataContractStandard, ())
         parsed = OpenDataContractStandard(**source.content)
+    except RecursionError as error:
+        raise source.error((), "it is nested too deeply, or holds itself") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple("schema" if step == "schema_" else step for step in first["loc"])
@@ -103,6 +107,7 @@ def _contract(source: YamlFile, parsed: OpenDataContractStandard) -> Contract:
         description=table.description or (parsed.description.purpose if parsed.description else None),
         columns=columns,
         quality=_quality(source, table, columns, place),
+        freshness=read_freshness(source, parsed.slaProperties, table=dataset),
     )
 
 
@@ -112,6 +117,7 @@ def _columns(source: YamlFile, table: SchemaObject, place: Place) -> tuple[Colum
         here = (*place, "properties", position)
         if not prop.name:
             raise source.error((*here, "name"), "a property needs a name")
+        refuse_odd_name(source, prop.name, (*here, "name"))
         if prop.name.startswith("_") or prop.name in RESERVED:
             raise source.error(
                 (*here, "name"),

@@ -17,7 +17,7 @@ from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import run
 from slice_platform.lake.lake import LANDING, Lake
 from slice_platform.lake.landing import path_below_dataset
-from slice_platform.lake.sources import MAX_LINE_BYTES, SourceFile, read_header
+from slice_platform.lake.sources import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile, read_header
 from slice_platform.lake.types import listed, literal, quoted
 from slice_platform.lake.views import View, no_rows
 from slice_platform.records import FileRow, FileStatus
@@ -145,7 +145,8 @@ def _parquet(dataset: Dataset, group: list[SourceFile], columns: _Columns) -> tu
 
 def _reading(source: SourceFile) -> str:
     return (
-        f"compression = '{source.compression}', max_line_size = {MAX_LINE_BYTES}, ignore_errors = true, "
+        f"compression = '{source.compression}', max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, "
+        "ignore_errors = true, "
         f"filename = '{_PATH}', hive_partitioning = false"
     )
 

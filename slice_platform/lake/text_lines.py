@@ -16,9 +16,10 @@ import duckdb
 from slice_platform.lake.engine import run
 from slice_platform.lake.sources import SourceFile, text_of
 
+_TOO_LONG = "the line is longer than 16 MB"
 _WORDS = {
     "INVALID ENCODING": "the line is not valid text of the file's encoding",
-    "LINE SIZE OVER MAXIMUM": "the line is longer than 16 MB",
+    "LINE SIZE OVER MAXIMUM": _TOO_LONG,
     "MISSING COLUMNS": "fewer fields than the header has",
     "TOO MANY COLUMNS": "more fields than the header has",
     "UNQUOTED VALUE": "a quote is not closed, or text follows a closing quote",
@@ -33,6 +34,10 @@ class UnreadLine:
     column: str | None
     reason: str
     text: str
+
+    @property
+    def is_too_long(self) -> bool:
+        return self.reason == _TOO_LONG
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> tuple[UnreadLine, ...]:
@@ -57,16 +62,24 @@ class Places(Protocol):
 class LinePlaces:
     """Places in a file of one record per line."""
 
-    def __init__(self, unread: tuple[UnreadLine, ...]) -> None:
+    def __init__(self, unread: tuple[UnreadLine, ...], texts: dict[int, str] | None = None) -> None:
+        self._texts = texts or {}  # by line, where DuckDB has other bytes than the file
         refused = sorted(one.line for one in unread)
         self._kept_before = [line - index for index, line in enumerate(refused, start=1)]
 
-    def of_row(self, row: int) -> tuple[int, None]:
+    def of_row(self, row: int) -> tuple[int, str | None]:
         """The physical line of the `row`-th line that was read: those refused were not counted."""
-        return row + bisect_left(self._kept_before, row), None
+        line = row + bisect_left(self._kept_before, row)
+        return line, self._texts.get(line)
 
     def of_unread(self, line: UnreadLine) -> tuple[int, str]:
-        return line.line, line.text
+        return line.line, self._texts.get(line.line, line.text)
+
+
+def texts_of_lines(source: SourceFile, stream: IO[bytes], wanted: set[int]) -> dict[int, str]:
+    """The exact text of these physical lines, with escapes for bytes that are no text."""
+    with text_of(source, stream, errors="backslashreplace") as lines:
+        return {number: line.rstrip("\r\n") for number, line in enumerate(lines, start=1) if number in wanted}
 
 
 @dataclass(frozen=True)
@@ -108,7 +121,10 @@ def _csv_records(source: SourceFile, stream: IO[bytes]) -> Iterator[tuple[Sequen
     csv.field_size_limit(sys.maxsize)
     with text_of(source, stream, errors="backslashreplace") as lines:
         kept: list[str] = []
-        reader = csv.reader(_keeping(lines, kept), delimiter=spec.delimiter, quotechar=spec.quote)
+        # As DuckDB, which passes over spaces before a quote.
+        reader = csv.reader(
+            _keeping(lines, kept), delimiter=spec.delimiter, quotechar=spec.quote, skipinitialspace=True
+        )
         first = 1
         for fields in reader:
             yield fields, first, "".join(kept).rstrip("\r\n")

@@ -120,7 +120,7 @@ def read_value_rules(source: YamlFile, prop: SchemaProperty, logical: LogicalTyp
     pattern, named_format = options.get("pattern"), options.get("format") if logical.kind == "string" else None
     if pattern is not None:
         refuse_bad_pattern(source, pattern, (*here, "pattern"))
-    if named_format is not None and named_format not in _STRING_FORMATS:
+    if named_format is not None and str(named_format) not in _STRING_FORMATS:
         known = ", ".join(_STRING_FORMATS)
         raise source.error((*here, "format"), f"format {named_format!r} is not enforced; use {known}, or a pattern")
     patterns = [p for p in (pattern, _STRING_FORMATS.get(named_format or "")) if p]
@@ -142,14 +142,23 @@ def read_value_rules(source: YamlFile, prop: SchemaProperty, logical: LogicalTyp
 
 
 def _fields(source: YamlFile, properties: list[SchemaProperty], place: Place) -> tuple[Field, ...]:
-    fields = []
+    fields: list[Field] = []
     for position, prop in enumerate(properties):
         here = (*place, position)
         if not prop.name:
             raise source.error((*here, "name"), "a property needs a name")
+        refuse_odd_name(source, prop.name, (*here, "name"))
+        if prop.name.lower() in {field.name.lower() for field in fields}:
+            raise source.error((*here, "name"), f"{prop.name!r} appears twice (case does not tell names apart)")
         _refuse_nested_rules(source, prop, here)
         fields.append(Field(prop.name, read_type(source, prop, here)))
     return tuple(fields)
+
+
+def refuse_odd_name(source: YamlFile, name: str, place: Place) -> None:
+    """Raise ContractError unless a person can see what the name is made of; JSON and SQL spell the rest apart."""
+    if not name.isprintable():
+        raise source.error(place, f"{name!r} has characters that cannot be seen; choose another name")
 
 
 def _refuse_nested_rules(source: YamlFile, prop: SchemaProperty, place: Place) -> None:
@@ -180,7 +189,9 @@ def _temporal(source: YamlFile, kind: str, options: dict[str, Any], place: Place
     zone = str(options.get("defaultTimezone", "UTC"))
     try:
         ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+        if zone != "UTC":
+            _sql().cursor().execute("select timestamp '2000-01-01' at time zone ?", [zone]).fetchall()
+    except (ZoneInfoNotFoundError, ValueError, OSError, duckdb.Error) as error:  # OSError: a folder of zones
         raise source.error((*here, "defaultTimezone"), f"{zone!r} is not an IANA time zone such as UTC") from error
     jdk = options.get("format")
     spelled = _strptime(source, str(jdk), (*here, "format")) if jdk else None
@@ -223,6 +234,8 @@ def _refuse_beyond(source: YamlFile, logical: LogicalType, value: Decimal, place
     """A cast to the column's type would round the value, or fail on it."""
     if not value.is_finite():
         raise source.error(place, f"'{value}' is no limit; leave it out")
+    if not -400 < value.adjusted() < 308:  # beyond a double, and too long to reckon with
+        raise source.error(place, f"'{value}' is beyond what a {logical} can be")
     if logical.precision is not None:
         scaled = Fraction(value) * 10**logical.scale
         if scaled.denominator > 1 or abs(scaled) >= 10**logical.precision:
@@ -259,10 +272,10 @@ def refuse_bad_pattern(source: YamlFile, pattern: Any, place: Place) -> None:
     """Raise ContractError unless `pattern` is a regular expression that every engine of ours reads alike."""
     try:
         re.compile(str(pattern))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise source.error(place, f"{pattern!r} is not a regular expression: {error}") from error
     try:
-        _re2().cursor().execute("select regexp_full_match('', ?)", [str(pattern)]).fetchall()
+        _sql().cursor().execute("select regexp_full_match('', ?)", [str(pattern)]).fetchall()
     except duckdb.Error as error:
         reason = str(error).removeprefix("Invalid Input Error: ")
         problem = f"{pattern!r} is not one of the linear-time expressions (RE2) that judge values: {reason}"
@@ -270,8 +283,8 @@ def refuse_bad_pattern(source: YamlFile, pattern: Any, place: Place) -> None:
 
 
 @cache
-def _re2() -> duckdb.DuckDBPyConnection:
-    """What will run the expressions; a list of what Python has and RE2 has not would never be complete."""
+def _sql() -> duckdb.DuckDBPyConnection:
+    """What will judge the values; a list of what Python knows and it does not would never be complete."""
     return duckdb.connect(config={"threads": 1})
 
 

@@ -1,5 +1,6 @@
 """YAML with the line of every value, so that an error can point at the place a person must mend."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ import yaml
 from slice_platform.errors import ContractError
 
 Place: TypeAlias = tuple[str | int, ...]
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # YAML can spell them; neither SQL nor UTF-8 can hold them
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def read_yaml(path: Path) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ContractError(f"{path}:{line}: not valid YAML: {error.problem} {error.context or ''}".rstrip()) from error
+    except RecursionError as error:
+        raise ContractError(f"{path}:1: not valid YAML: it is nested too deeply, or holds itself") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ContractError(f"{path}:{line}: not valid YAML: {error.reason}") from error
@@ -62,8 +66,16 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 -- PyYAML's signature
         try:
             return super().construct_object(node, deep=deep)
-        except ValueError as error:
-            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:  # `!!timestamp x`
+            problem = f"{node.value!r} is not what its tag says: {error}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        if _NO_TEXT.search(str(value)):
+            problem = f"{value!r} has a character that no text has"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[str] = set()
