@@ -79,7 +79,7 @@ def test_a_dropped_file_becomes_a_table_with_nobody_asking(dev: Dev) -> None:
 
 
 @pytest.mark.ui
-def test_the_browser_shows_the_asset_with_its_columns_and_checks(dev: Dev, tmp_path: Path) -> None:
+def test_the_browser_shows_the_asset_with_its_columns_and_the_files_it_was_made_from(dev: Dev, tmp_path: Path) -> None:
     chromium = require_tool("chromium")
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -89,5 +89,6 @@ def test_the_browser_shows_the_asset_with_its_columns_and_checks(dev: Dev, tmp_p
     done = subprocess.run(
         [chromium, *flags.split(), "--dump-dom", page], capture_output=True, text=True, timeout=120, check=True
     )
-    for words in ("tailnum", "the plane's registration", "non-nullable", "Iceberg"):
+    source_files = ("rows here", "planes.csv", "published", "arrived_on")
+    for words in ("tailnum", "the plane's registration", "non-nullable", "Iceberg", *source_files):
         assert words in done.stdout, words

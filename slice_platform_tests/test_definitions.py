@@ -32,7 +32,8 @@ print(*[sensor.name for sensor in found.sensors or []])
 """
     assets, jobs, sensors = run_python(code, tmp_path).splitlines()
     assert set(assets.split()) == KEYS
-    assert jobs == "ingest_flights ingest_planes ingest_weather"
+    per_dataset = [f"{job}_{name}" for job in ("ingest", "upkeep") for name in ("flights", "planes", "weather")]
+    assert sorted(jobs.split()) == sorted([*per_dataset, "rebuild", "replay", "retract"])
     assert sensors == "landing_sensor"
 
 
@@ -43,7 +44,7 @@ def refuse(*_): raise AssertionError("loading went to the network")
 socket.socket.connect = refuse
 from slice_platform.definitions import defs
 defs()
-heavy = ("boto3", "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas")
+heavy = ("boto3", "botocore", "s3fs", "psycopg", "dlt", "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas")
 print(*[name for name in heavy if name in sys.modules])
 """
     assert run_python(code, tmp_path).strip() == ""

@@ -48,7 +48,12 @@ def test_lock_files_name_no_package_index(lock: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("dev.lock", ("local", "demo", "dev")), ("aws.lock", ("aws",)), ("spark.lock", ("spark",))],
+    [
+        ("dev.lock", ("local", "demo", "aws", "dev")),
+        ("aws.lock", ("aws",)),
+        ("spark.lock", ("spark",)),
+        ("bench.lock", ("bench",)),
+    ],
 )
 def test_lock_files_keep_up_with_what_is_required(lock: str, extras: tuple[str, ...]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -66,7 +71,7 @@ def test_extras_are_locked_to_the_versions_of_development() -> None:
         lock.name: set(re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock.read_text(), re.MULTILINE)) for lock in LOCKS
     }
     development = dict(pinned["dev.lock"])
-    for name in ("aws.lock", "spark.lock"):
+    for name in ("aws.lock", "spark.lock", "bench.lock"):
         other = {(package, version) for package, version in pinned[name] if package in development}
         assert other <= pinned["dev.lock"], f"{name} and dev.lock cannot be installed together"
 

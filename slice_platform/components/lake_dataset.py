@@ -1,35 +1,34 @@
 """The component `LakeDataset`: one folder with contract.yaml and defs.yaml becomes a dataset in Dagster."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import dagster as dg
 from pydantic import BaseModel
 
+from slice_platform.components.dataset_scaffolder import DatasetScaffolder
+from slice_platform.components.freshness import freshness_policy
 from slice_platform.components.lake_checks import (
     NOTHING_SET_ASIDE,
     check_specs,
     evaluations,
-    failed_proof,
     results,
     set_aside,
 )
-from slice_platform.components.lake_metadata import arrival_metadata, asset_metadata, partition_metadata
+from slice_platform.components.lake_events import arrivals, tell
+from slice_platform.components.lake_metadata import asset_metadata, batch_metadata
 from slice_platform.components.lake_partitions import ARRIVAL_DAYS, partitions_def
 from slice_platform.components.runtime import report, run_lake, told_to_dagster
-from slice_platform.errors import AccountingError
+from slice_platform.components.set_checks import set_checks
+from slice_platform.components.upkeep import upkeep_job, upkeep_schedule
 from slice_platform.lake.dataset import TIER_TAG, Dataset, DatasetSpec, dataset_of
 from slice_platform.lake.ingest import altered_files, publish_pending, rebuild_partitions, receive_pending
-from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE
-from slice_platform.lake.publish import Published
-from slice_platform.lake.receive import Received
-from slice_platform.records import FileRow
 
 INGEST_PREFIX = "ingest_"
-RANGE_TAG = "dagster/asset_partition_range_start"
+RANGE_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
+@dg.scaffold_with(DatasetScaffolder)
 class LakeDataset(dg.Component):
     """Files dropped into landing/<dataset>/ become a checked, deduplicated, partitioned Iceberg table."""
 
@@ -48,10 +47,12 @@ class LakeDataset(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  # Dagster's signature
         raw, curated = raw_asset(self.dataset), curated_asset(self.dataset)
+        upkeep = upkeep_job(self.dataset)
         return dg.Definitions(
             assets=[raw, curated],
             asset_checks=raw_checks(self.dataset),
-            jobs=[ingest_job(self.dataset)],
+            jobs=[ingest_job(self.dataset), upkeep],
+            schedules=[upkeep_schedule(self.dataset, upkeep)],
         )
 
 
@@ -86,12 +87,14 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         metadata=asset_metadata(dataset),
         pool=pool(dataset),
         code_version=dataset.contract.version,
+        freshness_policy=freshness_policy(dataset),
     )
     def curated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         keys = list(context.partition_keys) if dataset.partition else [WHOLE_TABLE]
-        with run_lake() as lake, told_to_dagster():
+        with told_to_dagster(), run_lake() as lake:
             done = rebuild_partitions(lake, dataset.name, keys)
-            described = {one.key: partition_metadata(lake, dataset, done, one) for one in done.partitions}
+            described = batch_metadata(lake, dataset, done)
+            found = list(evaluations(lake, dataset, done))
         context.log.info(f"{dataset.name}: {len(keys)} partitions rebuilt from {len(done.files)} files")
         if not dataset.partition:
             yield dg.MaterializeResult(metadata=described[WHOLE_TABLE], check_results=results(dataset, done))
@@ -99,7 +102,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         for partition_key, metadata in described.items():
             context.add_asset_metadata(metadata, asset_key=key, partition_key=partition_key)
         if RANGE_TAG in context.run.tags:  # the results below carry no partition then, not even for a range of one
-            for evaluation in evaluations(dataset, done):
+            for evaluation in found:
                 context.log_event(evaluation)
         yield dg.MaterializeResult(check_results=results(dataset, done))
 
@@ -107,22 +110,22 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def raw_checks(dataset: Dataset) -> list[dg.AssetChecksDefinition]:
-    """Two checks of what arrived; both compare with the ledger and can be run from the UI at any time."""
+    """Checks of what arrived; they compare with the ledger and can be run from the UI at any time."""
     key = dg.AssetKey(["raw", dataset.name])
 
     @dg.asset_check(asset=key, name="pristine", description="Every raw file has the sha256 it was received with.")
     def pristine() -> dg.AssetCheckResult:
-        with run_lake() as lake, told_to_dagster():
+        with told_to_dagster(), run_lake() as lake:
             altered = altered_files(lake, dataset.name)
         return dg.AssetCheckResult(passed=not altered, metadata={"altered": "\n".join(altered)})
 
     @dg.asset_check(asset=key, name=NOTHING_SET_ASIDE, description="No file is in quarantine as a whole.")
     def nothing_set_aside() -> dg.AssetCheckResult:
-        with run_lake() as lake, told_to_dagster():
+        with told_to_dagster(), run_lake() as lake:
             found = set_aside(lake, dataset)
         return dg.AssetCheckResult(passed=found.passed, severity=found.severity, metadata=found.metadata)
 
-    return [pristine, nothing_set_aside]
+    return [pristine, nothing_set_aside, *set_checks(dataset)]
 
 
 def ingest_job(dataset: Dataset) -> dg.JobDefinition:
@@ -143,10 +146,11 @@ def ingest_job(dataset: Dataset) -> dg.JobDefinition:
 def _receive_op(dataset: Dataset) -> dg.OpDefinition:
     @dg.op(name=f"receive_{dataset.name}", out=dg.Out(dg.Nothing), pool=pool(dataset))
     def receive(context: dg.OpExecutionContext) -> None:
-        with run_lake() as lake, told_to_dagster():
+        with told_to_dagster(), run_lake() as lake:
             received = receive_pending(lake, dataset.name, report)
-        for event in arrivals(dataset, received):
-            context.log_event(event)
+            came = [file.id for file in (*received.accepted, *received.repeated, *received.quarantined)]
+            for event in arrivals(lake, dataset, came):
+                context.log_event(event)
         context.log.info(
             f"{dataset.name}: {len(received.accepted)} files received, {len(received.repeated)} repeated, "
             f"{len(received.quarantined)} quarantined, {len(received.changed_meanwhile)} still changing"
@@ -160,49 +164,10 @@ def _publish_op(dataset: Dataset) -> dg.OpDefinition:
 
     @dg.op(name=name, ins={"received": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), pool=pool(dataset))
     def publish(context: dg.OpExecutionContext) -> None:
-        with run_lake() as lake, told_to_dagster():
-            try:
-                for done in publish_pending(lake, dataset.name, report):
-                    for event in changes(lake, dataset, done):
-                        context.log_event(event)
-                    context.log.info(summary(dataset, done))
-            except AccountingError as error:
-                context.log_event(failed_proof(dataset, error))  # type: ignore[arg-type]  # accepted; see below
-                raise
-            context.log_event(set_aside(lake, dataset))  # type: ignore[arg-type]  # accepted; the annotation lags
+        with told_to_dagster(), run_lake() as lake:
+            tell(context, lake, dataset, publish_pending(lake, dataset.name, report))
 
     return publish
-
-
-def changes(lake: Lake, dataset: Dataset, done: Published) -> Iterator[dg.AssetMaterialization]:
-    """What a batch did, for the asset's page: materializations of its partitions, then their checks."""
-    for change in done.partitions:
-        if change.now is not None:  # else only refused files had rows for it
-            yield dg.AssetMaterialization(
-                asset_key=["curated", dataset.name],
-                partition=change.key if dataset.partition else None,
-                metadata=partition_metadata(lake, dataset, done, change),
-            )
-    yield from evaluations(dataset, done)  # type: ignore[misc]  # log_event takes them too; its annotation lags
-
-
-def arrivals(dataset: Dataset, received: Received) -> Iterator[dg.AssetMaterialization]:
-    """One materialization of raw for each day on which files arrived."""
-    days: defaultdict[str, list[FileRow]] = defaultdict(list)
-    for file in received.accepted:
-        days[f"{file.received_at:%Y-%m-%d}"].append(file)
-    for day, files in sorted(days.items()):
-        yield dg.AssetMaterialization(asset_key=["raw", dataset.name], partition=day, metadata=arrival_metadata(files))
-
-
-def summary(dataset: Dataset, done: Published) -> str:
-    refused = [one for one in done.files if one.refusal is not None]
-    published = sum(account.published for account in done.accounts.values())
-    head = (
-        f"{dataset.name}: {len(done.accounts)} files published, {published} rows into {len(done.partitions)} partitions"
-    )
-    lines = [f"{head} in {done.seconds:.1f} s; {len(refused)} files quarantined"]
-    return "\n".join(lines + [f"quarantined {one.staged.file.source_key}: {one.refusal}" for one in refused])
 
 
 def pool(dataset: Dataset) -> str:

@@ -1,15 +1,18 @@
-"""What an asset's page tells: columns, rows, bytes, where the table is, a few of its rows."""
+"""What an asset's page tells: columns, rows, bytes, where the table is, the files it was made from, a few rows."""
 
 import dagster as dg
 
+from slice_platform.components.source_tables import arrival_links, arrivals_table, objects, sources_table
+from slice_platform.lake.accounts import PartitionChange, Published
 from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake
+from slice_platform.lake.lineage import Arrivals, PartitionSources, sources_of, standing_files
 from slice_platform.lake.preview import preview
-from slice_platform.lake.publish import PartitionChange, Published
-from slice_platform.records import FileRow
 
 MOST_PREVIEWS = 3  # a preview reads data; a batch over 365 partitions shows the latest few
 PREVIEW_ROWS = 5
+MOST_SOURCES = 50  # files listed of one partition
 _OWN_COLUMNS = (
     ("_file_id", "integer", "Ledger id of the file that the row came from."),
     ("_row", "integer", "Number of the record in that file, from 1."),
@@ -26,8 +29,42 @@ def asset_metadata(dataset: Dataset) -> dict[str, dg.MetadataValue | str]:
     }
 
 
-def partition_metadata(
-    lake: Lake, dataset: Dataset, done: Published, change: PartitionChange
+def batch_metadata(lake: Lake, dataset: Dataset, done: Published) -> dict[str, dict[str, dg.MetadataValue]]:
+    """What is told of each partition that a batch changed, as the table is now; by partition key."""
+    changed = [one for one in done.partitions if one.now is not None]  # else only refused files had rows for it
+    if not changed:
+        return {}
+    standing = standing_files(lake, dataset, [one.key for one in changed])
+    told: dict[str, dict[str, dg.MetadataValue]] = {}
+    with engine(lake) as connection:
+        sources = sources_of(lake, connection, dataset, standing, MOST_SOURCES)
+        for one in changed:
+            told[one.key] = _partition_metadata(lake, dataset, done, one, sources[one.key])
+        for one in changed[-MOST_PREVIEWS:]:
+            if paths := [file.path for file in standing.files[one.key]]:
+                told[one.key]["preview"] = dg.MetadataValue.md(preview(connection, dataset, paths, PREVIEW_ROWS))
+    return told
+
+
+def arrival_metadata(lake: Lake, arrivals: Arrivals) -> dict[str, dg.MetadataValue]:
+    """The files of one day of arrival and what became of them. Figures are plotted by the UI, so none is left out."""
+    return {
+        "files": dg.MetadataValue.int(arrivals.files),
+        "files_published": dg.MetadataValue.int(arrivals.files_published),
+        "files_quarantined": dg.MetadataValue.int(arrivals.files_quarantined),
+        "files_withdrawn": dg.MetadataValue.int(arrivals.files_withdrawn),
+        "bytes": dg.MetadataValue.int(arrivals.size_bytes),
+        "rows_read": dg.MetadataValue.int(arrivals.rows_read),
+        "rows_published": dg.MetadataValue.int(arrivals.rows_published),
+        "rows_duplicate": dg.MetadataValue.int(arrivals.rows_duplicate),
+        "rows_rejected": dg.MetadataValue.int(arrivals.rows_rejected),
+        "arrivals": arrivals_table(arrivals.latest),
+        "objects": objects(lake, arrivals.latest),
+    }
+
+
+def _partition_metadata(
+    lake: Lake, dataset: Dataset, done: Published, change: PartitionChange, sources: PartitionSources
 ) -> dict[str, dg.MetadataValue]:
     """One partition after a batch. Bytes in are uncompressed; the ratio compares bytes per row in and stored."""
     now = change.now
@@ -37,6 +74,9 @@ def partition_metadata(
     count = "dagster/partition_row_count" if dataset.partition else "dagster/row_count"
     found: dict[str, dg.MetadataValue] = {
         count: dg.MetadataValue.int(rows),
+        "source_files": dg.MetadataValue.int(sources.total),
+        "sources": sources_table(sources),
+        "arrived_on": arrival_links(dataset.name, sources),
         "rows_read": dg.MetadataValue.int(change.rows.good + change.rows.rejected),
         "rows_published": dg.MetadataValue.int(change.rows.good - change.rows.duplicate),
         "rows_duplicate": dg.MetadataValue.int(change.rows.duplicate),
@@ -46,25 +86,11 @@ def partition_metadata(
         "seconds": dg.MetadataValue.float(round(done.seconds, 3)),
         "dagster/uri": dg.MetadataValue.text(lake.store.path(f"curated/{dataset.name}")),
         "snapshot_id": dg.MetadataValue.text(str(done.snapshot_id)),
+        "objects": objects(lake, sources.latest),
     }
     if rows and size and seen:
         found["compression_ratio"] = dg.MetadataValue.float(round(bytes_in / seen / (size / rows), 2))
-    if rows and change.key in [one.key for one in done.partitions][-MOST_PREVIEWS:]:
-        found["preview"] = dg.MetadataValue.md(preview(lake, dataset, change.key, PREVIEW_ROWS))
     return found
-
-
-def arrival_metadata(files: list[FileRow]) -> dict[str, dg.MetadataValue]:
-    """The files of one day as they were received."""
-    records = [
-        dg.TableRecord({"id": f.id, "file": f.source_key, "bytes": f.size_bytes, "sha256": f.sha256 or ""})
-        for f in files[:100]
-    ]
-    return {
-        "files": dg.MetadataValue.int(len(files)),
-        "bytes": dg.MetadataValue.int(sum(f.size_bytes for f in files)),
-        "first_files": dg.MetadataValue.table(records),
-    }
 
 
 def _columns(dataset: Dataset) -> dg.TableSchema:

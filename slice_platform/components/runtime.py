@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import dagster as dg
-from sqlalchemy.exc import OperationalError
+from dagster import DagsterRunStatus
 
 from slice_platform.errors import SliceError, TransientError
 from slice_platform.lake.dataset import Dataset, load_datasets
@@ -15,6 +15,13 @@ from slice_platform.lake.ingest import Progress
 from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.settings import load_settings
 
+_IN_FLIGHT = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
 RETRIES = 3
 RETRY_SECONDS = 10.0
 
@@ -39,10 +46,15 @@ def told_to_dagster() -> Iterator[None]:
     """Transient errors are retried by Dagster, permanent ones are not."""
     try:
         yield
-    except (TransientError, OperationalError) as error:  # the ledger's database may be back in a moment
+    except TransientError as error:
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
     except SliceError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a run of the job waits or is under way."""
+    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_IN_FLIGHT), limit=1))
 
 
 @lru_cache(maxsize=4)

@@ -72,7 +72,7 @@ def test_each_check_is_evaluated_for_each_partition(
     drop(lake, "trips/a.csv", THREE_DAYS)
     evaluations = ingest(definitions, instance).get_asset_check_evaluations()
     found = {(one.check_name, one.partition) for one in evaluations if one.asset_key == CURATED and one.passed}
-    names = {"schema", "unique_key", "rows_accounted", "rejects"}
+    names = {"schema", "unknown_columns", "unique_key", "rows_accounted", "rejects"}
     assert found == {(name, f"2013-01-0{day}") for name in names for day in (1, 2, 3)}
 
 
@@ -86,6 +86,34 @@ def test_a_few_rejects_warn_on_their_partition_and_publish_the_rest(
     assert (rejects.passed, rejects.severity, rejects.partition) == (False, dg.AssetCheckSeverity.WARN, "2013-01-01")
     assert rejects.metadata["rejected"].value == 1
     assert query(lake, "select count(*) n from curated.trips").table.to_pylist() == [{"n": 30}]
+
+
+def test_columns_beyond_the_contract_warn_on_the_partitions_of_their_file_with_sample_values(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    drop(lake, "trips/a.csv", HEADER.replace(b"fare", b"fare,tip") + b"a,2013-01-01T10:00:00Z,1,1.00,2 euros\n")
+    drop(lake, "trips/b.csv", HEADER + b"b,2013-01-02T10:00:00Z,1,1.00\n")
+    evaluations = ingest(definitions, instance).get_asset_check_evaluations()
+    found = {one.partition: one for one in evaluations if one.check_name == "unknown_columns"}
+    assert {key: one.passed for key, one in found.items()} == {"2013-01-01": False, "2013-01-02": True}
+    assert found["2013-01-01"].severity == dg.AssetCheckSeverity.WARN
+    assert "tip: 1 row, such as '2 euros'" in str(found["2013-01-01"].description)
+
+
+def test_a_header_that_is_not_the_agreed_one_is_told_line_by_line(
+    lake: Lake, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    agreed = "format: csv\n      header_sample: [id, started_at, distance, fare]"
+    text = DatasetText(TRIPS.contract, changed(TRIPS.defs, "format: csv", agreed))
+    dataset_of(text.write(lake.settings.defs_dir / "trips"))
+    drop(lake, "trips/a.csv", b"id,started_at,fare,Distance\n")
+    evaluations = ingest(definitions, instance).get_asset_check_evaluations()
+    (schema,) = [one for one in evaluations if one.check_name == "schema" and not one.passed]
+    assert (schema.severity, schema.partition) == (dg.AssetCheckSeverity.ERROR, None)
+    assert str(schema.metadata["details"].value).startswith(
+        "```\na.csv: the header differs from the agreed header_sample:"
+    )
+    assert "\n  case     Distance instead of distance\n" in str(schema.metadata["details"].value)
 
 
 def test_a_file_that_cannot_be_read_is_seen_on_both_assets_and_harms_no_other(
@@ -181,7 +209,7 @@ def test_what_a_crash_kept_from_being_told_is_told_by_the_next_run(
     drop(lake, "trips/a.csv", THREE_DAYS)
     with monkeypatch.context() as dying:
         dying.setattr(Ledger, "settle_batch", died)
-        dying.setattr("slice_platform.lake.publish.recover", lambda *_: [])
+        dying.setattr("slice_platform.lake.attempts.recover", lambda *_: [])
         definitions.resolve_job_def("ingest_trips").execute_in_process(instance=instance, raise_on_error=False)
     assert not instance.get_materialized_partitions(CURATED) and lake.ledger.unfinished_datasets() == {"trips"}
     ingest(definitions, instance)

@@ -76,6 +76,7 @@ def test_the_scan_of_pyiceberg_agrees_with_the_query(lake: Lake) -> None:
     assert by_id(table_of(lake).scan().to_arrow()) == rows
 
 
+@pytest.mark.directory("polars has an S3 client of its own, to be told where S3 is")
 @pytest.mark.filterwarnings("ignore:Iceberg scan planning:polars.exceptions.PerformanceWarning")
 def test_polars_agrees_with_the_query(lake: Lake) -> None:
     rows = by_id(query(lake, "select * from curated.feed").table)

@@ -20,6 +20,7 @@ from slice_platform_tests.lake.feeds import (
     lines,
     merged,
     only_batch,
+    opened,
     paths,
     rows_of,
     snapshots,
@@ -165,7 +166,7 @@ def test_rows_are_sorted_and_stored_in_small_compressed_groups(make_lake: MakeLa
     lake = make_lake(merged(cluster_by=["n"]))
     deliver(lake, a_jsonl=lines(*((f"k{i}", (i * 7919) % 50_000, 1) for i in range(50_000))))
     (path,) = paths(lake)
-    stored = pq.ParquetFile(path)
+    stored = pq.ParquetFile(opened(lake, path))
     groups = [stored.metadata.row_group(i) for i in range(stored.metadata.num_row_groups)]
     assert max(group.num_rows for group in groups) <= 20_480
     assert {group.column(i).compression for group in groups for i in range(6)} == {"ZSTD"}
@@ -176,7 +177,8 @@ def test_rows_are_sorted_and_stored_in_small_compressed_groups(make_lake: MakeLa
 def test_a_large_partition_is_split_into_files_of_distinct_ranges(make_lake: MakeLake) -> None:
     lake = make_lake(merged(), target_file_bytes=50_000)
     deliver(lake, a_jsonl=lines(*((f"{(i * 7919) % 20_000:05d}", i, 1) for i in range(20_000))))
-    ranges = sorted((min(ids), max(ids)) for ids in (pq.read_table(path)["id"].to_pylist() for path in paths(lake)))
+    columns = [pq.read_table(opened(lake, path))["id"].to_pylist() for path in paths(lake)]
+    ranges = sorted((min(ids), max(ids)) for ids in columns)
     assert len(ranges) >= 3
     assert all(high < low for (_, high), (low, _) in pairwise(ranges))
     assert sum(paths(lake).values()) == 20_000
