@@ -32,14 +32,17 @@ def retract_file(name: str, file: str, console: Console) -> None:
 def replay_files(name: str, file: str | None, console: Console) -> None:
     """Read what was set aside again, and say how much of it passed."""
     with run_lake() as lake:
-        before = _rejected(lake, lake.dataset(name), file)
+        before = _usable(lake, lake.dataset(name), file)
     _run(REPLAY, "replay_files", {"dataset": name, "file": file}, console)
     with run_lake() as lake:
-        after = _rejected(lake, lake.dataset(name), file)
-    files, rows = (sum(before.values()) - sum(after.values())), len(before) - len(after)
+        dataset = lake.dataset(name)
+        after = _usable(lake, dataset, file)
+        passed = {file_id: rows - before.get(file_id, 0) for file_id, rows in after.items()}
+        rejected = sum(row.rows_rejected for row in lake.ledger.list_files(name, statuses=[FileStatus.PUBLISHED]))
+        aside = len(lake.ledger.quarantined_files(name))
     console.print(
-        f"{files:,} of {sum(before.values()):,} rejected rows passed; {rows} of {len(before)} files have none left. "
-        f"Still set aside: slice rejects {name}"
+        f"{sum(passed.values()):,} rows of {sum(rows > 0 for rows in passed.values())} files passed; still set aside: "
+        f"{rejected:,} rows and {aside} whole files (slice rejects {name})"
     )
 
 
@@ -84,11 +87,10 @@ def keys_between(dataset: Dataset, text: str) -> list[str]:
     return known[known.index(first) : known.index(last) + 1]
 
 
-def _rejected(lake: Lake, dataset: Dataset, file: str | None) -> dict[int, int]:
-    """Rejected rows of each file that has any, of those a replay reads."""
+def _usable(lake: Lake, dataset: Dataset, file: str | None) -> dict[int, int]:
+    """Rows that were read and not rejected, of each file that counts."""
     rows: list[FileRow] = versions_of(lake, dataset, file) if file else lake.ledger.list_files(dataset.name)
-    counted = (FileStatus.PUBLISHED, FileStatus.QUARANTINED)
-    return {row.id: row.rows_rejected for row in rows if row.status in counted and (row.rows_rejected or row.error)}
+    return {row.id: row.rows_read - row.rows_rejected for row in rows if row.status is FileStatus.PUBLISHED}
 
 
 def _run(job: str, op: str, config: dict[str, object], console: Console) -> None:

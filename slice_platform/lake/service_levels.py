@@ -22,7 +22,8 @@ _UNITS = {
     "minute": "min", "minutes": "min", "hr": "h", "hour": "h", "hours": "h", "day": "d", "days": "d", "week": "w",
     "weeks": "w", "months": "month", "yr": "y", "year": "y", "years": "y",
 }  # fmt: skip
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::00)?(Z|[+-]\d\d:?\d\d)?")
+_HOUR_AND_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_CLOCK = re.compile(rf"{_HOUR_AND_MINUTE}(?::00)?(?:Z|[+-]{_HOUR_AND_MINUTE})?", re.ASCII)
 _NEVER_LOOKED_AT = ("valueExt", "scheduler", "schedule")
 
 

@@ -28,7 +28,6 @@ CONTRACT: dict[str, Any] = {
     "id": "feed",
     "version": "1.0.0",
     "status": "active",
-    "description": {"purpose": "To be changed."},
     "schema": [
         {
             "name": "feed",
@@ -36,11 +35,7 @@ CONTRACT: dict[str, Any] = {
             "quality": [
                 {"name": "some_rows", "metric": "rowCount", "mustBeGreaterOrEqualTo": 0, "severity": "warning"},
                 {"metric": "duplicateValues", "arguments": {"properties": ["id", "n"]}, "mustBe": 0, "unit": "percent"},
-                {
-                    "metric": "missingValues",
-                    "arguments": {"properties": ["s"], "missingValues": ["", None]},
-                    "mustBeBetween": [0, 100],
-                },
+                {"metric": "missingValues", "arguments": {"properties": ["s"], "missingValues": [""]}, "mustBe": 0},
             ],
             "properties": [
                 {

@@ -67,6 +67,7 @@ def test_dates_of_the_contracts_life_ask_for_nothing(tmp_path: Path) -> None:
         ("property: latency, value: 4, unit: h, schedule: 0 5 * * *", "schedule", "'schedule' has no effect"),
         ("property: timeOfAvailability, value: 09:60", "value", "expected a time of day in quotes"),
         ("property: timeOfAvailability, value: 10:30", "value", "got 630"),
+        ('property: timeOfAvailability, value: "09:00+99:00"', "value", "expected a time of day in quotes"),
         ('property: timeOfAvailability, value: "09:00", unit: h', "unit", "has no unit"),
     ],
 )
