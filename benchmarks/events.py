@@ -10,6 +10,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -40,11 +41,11 @@ class Events:
     keys_with_soft_but_amount: int  # and without those whose amount is no number
 
 
-def ensure_events(folder: Path, rows: int) -> Events:
+def ensure_events(folder: Path, rows: int, formats: tuple[FileFormat, ...] = FORMATS) -> Events:
     """The files lie in `folder`/jsonl and `folder`/csv; made anew unless they are there in full."""
     manifest = folder / "manifest.json"
     if not manifest.exists():
-        made = _generate(folder, rows)
+        made = _generate(folder, rows, formats)
         manifest.write_text(json.dumps(asdict(made), indent=2) + "\n", encoding="utf-8")
     return read_events(folder)
 
@@ -57,12 +58,11 @@ def files_of(folder: Path, file_format: FileFormat) -> list[Path]:
     return sorted((folder / file_format).glob(f"*.{file_format}.gz"))
 
 
-def _generate(folder: Path, rows: int) -> Events:
+def _generate(folder: Path, rows: int, formats: tuple[FileFormat, ...]) -> Events:
     import duckdb  # noqa: PLC0415  # whoever only reads the manifest must stay a small process
 
     connection = duckdb.connect()
     connection.execute(f"set threads = {_ENGINE_THREADS}")
-    connection.execute(f"create table row as {_rows_sql(rows)}").fetchall()
 
     def write(place: tuple[FileFormat, int]) -> tuple[FileFormat, int, int]:
         file_format, number = place
@@ -74,13 +74,16 @@ def _generate(folder: Path, rows: int) -> Events:
         with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
             if file_format == "csv":
                 plain += packed.write(f"{_COLUMNS}\n".encode())
-            cursor.execute(f"select {_LINE[file_format]} from row where file = {number} order by i")
+            # Rows are made as they are written, never held: there may be more of them than memory takes.
+            cursor.execute(f"select {_LINE[file_format]} from ({_rows_sql(rows, number)})")
             while lines := cursor.fetchmany(20_000):
                 plain += packed.write("".join(f"{line}\n" for (line,) in lines).encode())
         return file_format, plain, path.stat().st_size
 
     with ThreadPoolExecutor(_ENGINE_THREADS) as pool:
-        written = list(pool.map(write, [(one, number) for one in FORMATS for number in range(FILES)]))
+        written = list(pool.map(write, [(one, number) for one in formats for number in range(FILES)]))
+    every = " union all ".join(f"select e, kind from ({_rows_sql(rows, number)})" for number in range(FILES))
+    connection.execute(f"create table row as {every}").fetchall()
 
     def keys(*left_out: str) -> int:
         kinds = ", ".join(repr(kind) for kind in BAD_KINDS if kind not in left_out)
@@ -91,8 +94,8 @@ def _generate(folder: Path, rows: int) -> Events:
     kinds = connection.execute("select kind, count(*) from row group by kind order by kind").fetchall()
     return Events(
         rows=rows,
-        plain_bytes={one: sum(plain for of, plain, _ in written if of == one) for one in FORMATS},
-        stored_bytes={one: sum(stored for of, _, stored in written if of == one) for one in FORMATS},
+        plain_bytes={one: sum(plain for of, plain, _ in written if of == one) for one in formats},
+        stored_bytes={one: sum(stored for of, _, stored in written if of == one) for one in formats},
         rows_by_kind=dict(kinds),
         keys_without_bad=keys(*BAD_KINDS),
         keys_with_soft=keys(*UNREADABLE),
@@ -100,24 +103,25 @@ def _generate(folder: Path, rows: int) -> Events:
     )
 
 
-def _rows_sql(rows: int) -> str:
-    """One row per line: `i` its place, `e` the number of its event, and its values as JSON text."""
+def _rows_sql(rows: int, file: int) -> str:
+    """The lines of one of the files, in order: `i` its place, `e` the number of its event, its values as JSON text."""
+    first, end = (ceil(number * rows / FILES) for number in (file, file + 1))
     kinds = ", ".join(f"'{kind}'" for kind in BAD_KINDS)
     return f"""
         with numbered as (
-          select i, i * {FILES} // {rows} as file, i % 20 = 19 as is_again,
+          select i, i % 20 = 19 as is_again,
             -- Row 20k+19 repeats one of the rows before it that repeat nothing themselves.
             case when i % 20 = 19
               then md5_number_lower('again ' || i) % (i // 20 + 1) * 20 + md5_number_upper('again ' || i) % 19
               else i end::bigint as e,
             case when i % 100 = 37 then [{kinds}][1 + i // 100 % {len(BAD_KINDS)}] else 'good' end as kind
-          from range({rows}) numbers(i)),
+          from range({first}, {end}) numbers(i)),
         drawn as (
           select *, (md5_number_lower('event ' || e) >> 1)::bigint as a,
             (md5_number_upper('event ' || e) >> 1)::bigint as b,
             case when is_again and i // 20 % 2 = 0 then 1 + i % 600 else 0 end as seconds_later
           from numbered)
-        select i, file, e, kind,
+        select i, e, kind,
           case when kind <> 'no_key' then cast(md5('id ' || e) as uuid)::varchar end as event_id,
           case when kind <> 'no_user' then cast(md5('user ' || (a % 100000)) as uuid)::varchar end as user_id,
           case when kind = 'bad_time' then 'yesterday' else strftime(

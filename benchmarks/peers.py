@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Each peer is imported by its own function: a process must not pay for the others.
 # ruff: noqa: PLC0415
 
-Peer: TypeAlias = Literal["duckdb", "polars", "pandas"]
+Peer: TypeAlias = Literal["duckdb", "polars", "pandas", "spark", "dlt"]
 THREADS = 2  # as many as the platform takes by default
 ROW_GROUP_ROWS = 20_480
 _TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
@@ -48,6 +48,14 @@ def run_peer(peer: Peer, file_format: FileFormat, source: Path, target: Path) ->
             return _polars(file_format, paths, target)
         case "pandas":
             return _pandas(file_format, paths, target)
+        case "spark":
+            from benchmarks.peer_spark import run_spark
+
+            return run_spark(file_format, paths, target)
+        case "dlt":
+            from benchmarks.peer_dlt import run_dlt
+
+            return run_dlt(file_format, paths, target, ROW_GROUP_ROWS)
 
 
 def _duckdb(file_format: FileFormat, paths: list[str], target: Path) -> int:

@@ -1,0 +1,117 @@
+"""The same work as the other peers, by dlt: its filesystem source, merged into DuckDB, and Parquet from there."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.events import FileFormat
+
+# dlt is imported by whoever runs it: no other process must pay for it.
+# ruff: noqa: PLC0415
+
+_CHUNK_ROWS = 20_000
+_TYPES = {
+    "event_id": "VARCHAR",
+    "user_id": "VARCHAR",
+    "event_time": "TIMESTAMPTZ",
+    "platform": "VARCHAR",
+    "amount": "DECIMAL(12,2)",
+    "session_seconds": "BIGINT",
+    "battery_percent": "BIGINT",
+    "is_foreground": "BOOLEAN",
+    "payload": "VARCHAR",
+}
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "event_id": {"data_type": "text"},
+    "user_id": {"data_type": "text"},
+    "event_time": {"data_type": "timestamp", "dedup_sort": "desc", "nullable": True},
+    "platform": {"data_type": "text"},
+    "amount": {"data_type": "decimal", "precision": 12, "scale": 2},
+    "session_seconds": {"data_type": "bigint"},
+    "battery_percent": {"data_type": "bigint"},
+    "is_foreground": {"data_type": "bool"},
+    "payload": {"data_type": "json"},
+}
+_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "ERROR",
+    "NORMALIZE__WORKERS": "2",
+    "NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS": "200000",
+    "EXTRACT__DATA_WRITER__FILE_MAX_ITEMS": "200000",  # several files, so that two processes share them
+}
+_SHAPE = (
+    '{"screen":"VARCHAR","app_version":"VARCHAR","network":{"kind":"VARCHAR","rtt_ms":"BIGINT"},"tags":["VARCHAR"]}'
+)
+
+
+def run_dlt(file_format: FileFormat, paths: list[str], target: Path, row_group_rows: int) -> int:
+    """Write the Parquet below `target`; how many rows it holds."""
+    os.environ.update(_SETTINGS)
+    import dlt
+
+    database = target / "events.duckdb"
+    pipeline = dlt.pipeline(
+        "events",
+        pipelines_dir=str(target / "_dlt"),
+        destination=dlt.destinations.duckdb(str(database)),
+        dataset_name="lake",
+    )
+    pipeline.run(_resource(file_format, paths), loader_file_format="parquet")
+    return _written(database, target, row_group_rows)
+
+
+def _resource(file_format: FileFormat, paths: list[str]) -> Any:
+    """Its own readers where they stand the data: the one for JSON ends at the first line that is cut short."""
+    import dlt
+    from dlt.sources.filesystem import filesystem, read_csv_duckdb
+
+    files = filesystem(bucket_url=Path(paths[0]).parent.as_uri(), file_glob=f"*.{file_format}.gz")
+    if file_format == "csv":
+        rows = read_csv_duckdb(chunk_size=_CHUNK_ROWS, use_pyarrow=True, header=True, dtype=_TYPES, ignore_errors=True)
+    else:
+        rows = dlt.transformer(_json_rows)()
+    with_key = (files | rows).with_name("events")
+    if file_format == "csv":
+        with_key.add_map(lambda table: table.filter(table["event_id"].is_valid()))
+    with_key.apply_hints(
+        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        primary_key="event_id",
+        columns=_COLUMNS,
+    )
+    with_key.max_table_nesting = 0
+    return with_key
+
+
+def _json_rows(items: Any) -> Iterator[list[dict[str, Any]]]:
+    from dlt.common import json
+
+    for item in items:
+        chunk: list[dict[str, Any]] = []
+        with item.open() as lines:
+            for line in lines:
+                if not line.rstrip().endswith(b"}"):
+                    continue
+                row = json.loadb(line)
+                if row["event_id"] is not None:
+                    chunk.append(row)
+                if len(chunk) >= _CHUNK_ROWS:
+                    yield chunk
+                    chunk = []
+        yield chunk
+
+
+def _written(database: Path, target: Path, row_group_rows: int) -> int:
+    import duckdb
+
+    connection = duckdb.connect(str(database))
+    connection.execute("set threads = 2")
+    connection.execute("set TimeZone = 'UTC'")
+    names = ", ".join(name for name in _TYPES if name != "payload")
+    rows = (
+        f"select {names}, from_json(payload::json, '{_SHAPE}') as payload, "
+        "strftime(event_time, '%Y-%m-%d') as day from lake.events where event_time is not null order by day, user_id"
+    )
+    options = f"format parquet, compression zstd, row_group_size {row_group_rows}, partition_by (day)"
+    (count,) = connection.execute(f"copy ({rows}) to '{target / 'table'}' ({options})").fetchall()[0]
+    return int(count)
