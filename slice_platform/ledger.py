@@ -9,16 +9,17 @@ that a crash in between is found and finished by the next run.
 import fcntl
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 from slice_platform.errors import DatasetBusy, LedgerUnavailable
+from slice_platform.ledger_booking import book_file, book_withdrawal, move_to_duplicate, note_hidden
 from slice_platform.ledger_tables import (
     add_missing_columns,
     batches,
@@ -28,9 +29,10 @@ from slice_platform.ledger_tables import (
     metadata,
     partitions,
 )
-from slice_platform.records import BatchReceipt, FileAccount, FileRow, FileStatus, PartitionRow, Withdrawal
+from slice_platform.records import BatchReceipt, FileRow, FileStatus, PartitionRow
 from slice_platform.store import StoredObject
 
+_MOST_PARAMETERS = 10_000
 KeyOf: TypeAlias = Callable[[str, int, datetime, str], str]  # dataset, file id, received at, name -> key
 
 _POSTGRES: dict[str, Any] = {
@@ -187,7 +189,12 @@ class Ledger:
 
     def versions_of(self, dataset: str, source_keys: Iterable[str]) -> list[FileRow]:
         """Every version that ever came under these names, in the order of their ids."""
-        return self._select_files(files.c.dataset == dataset, files.c.source_key.in_(sorted(set(source_keys))))
+        rows = [
+            row
+            for some in _slices(sorted(set(source_keys)))
+            for row in self._select_files(files.c.dataset == dataset, files.c.source_key.in_(some))
+        ]
+        return sorted(rows, key=lambda row: row.id)
 
     def hidden_below(self, file_ids: Iterable[int]) -> list[FileRow]:
         """Published files with a row that may come back once `file_ids` are withdrawn; in the order of their ids.
@@ -197,12 +204,17 @@ class Ledger:
         """
         seen, front, found = set(file_ids), set(file_ids), list[FileRow]()
         while front:
-            directly = sa.select(hidden_rows.c.file_id).where(hidden_rows.c.by_file_id.in_(front))
-            met = [row for row in self._select_files(files.c.id.in_(directly)) if row.id not in seen]
+            met = [
+                row for some in _slices(sorted(front)) for row in self._hidden_directly_by(some) if row.id not in seen
+            ]
             found += [row for row in met if row.status is FileStatus.PUBLISHED]
             front = {row.id for row in met if row.status is not FileStatus.PUBLISHED}
             seen |= {row.id for row in met}
         return sorted(found, key=lambda row: row.id)
+
+    def _hidden_directly_by(self, file_ids: Sequence[int]) -> list[FileRow]:
+        directly = sa.select(hidden_rows.c.file_id).where(hidden_rows.c.by_file_id.in_(file_ids))
+        return self._select_files(files.c.id.in_(directly))
 
     def unfinished_datasets(self) -> set[str]:
         """Datasets with received files that no commit has published, or with a batch that a crash left open."""
@@ -261,12 +273,12 @@ class Ledger:
         """Book a committed batch: accounts of files, partitions and their versions, in one transaction."""
         with self._engine.begin() as connection:
             for account in receipt.files:
-                _book_file(connection, account)
+                book_file(connection, account)
             for file_id, moved in receipt.superseded.items():
-                _move_to_duplicate(connection, file_id, moved)
+                move_to_duplicate(connection, file_id, moved)
             for withdrawal in receipt.withdrawn:
-                _book_withdrawal(connection, withdrawal)
-            _note_hidden(connection, receipt.hidden)
+                book_withdrawal(connection, withdrawal)
+            note_hidden(connection, receipt.hidden)
             keys = receipt.partitions
             kept = _versions(connection, dataset) if receipt.keeps_versions else {}
             connection.execute(
@@ -289,50 +301,18 @@ class Ledger:
             ]
 
 
-def _book_file(connection: sa.Connection, account: FileAccount) -> None:
-    connection.execute(
-        files.update()
-        .where(files.c.id == account.file_id)
-        .values(
-            status=FileStatus.PUBLISHED if account.superseded_by is None else FileStatus.SUPERSEDED,
-            superseded_by=account.superseded_by,
-            error=None,
-            rows_read=account.read,
-            rows_published=account.published,
-            rows_duplicate=account.duplicate,
-            rows_rejected=account.rejected,
-            plain_bytes=account.plain_bytes,
-        )
-    )
-    connection.execute(file_partitions.delete().where(file_partitions.c.file_id == account.file_id))
-    if account.partitions:
-        connection.execute(
-            file_partitions.insert(),
-            [{"file_id": account.file_id, "partition_key": key} for key in account.partitions],
-        )
+_T = TypeVar("_T")
 
 
-def _move_to_duplicate(connection: sa.Connection, file_id: int, rows: int) -> None:
-    counts = {"rows_published": files.c.rows_published - rows, "rows_duplicate": files.c.rows_duplicate + rows}
-    connection.execute(files.update().where(files.c.id == file_id).values(**counts))
-
-
-def _book_withdrawal(connection: sa.Connection, withdrawal: Withdrawal) -> None:
-    now = {"status": withdrawal.status, "superseded_by": withdrawal.superseded_by}
-    counts = {"rows_published": 0, "rows_duplicate": files.c.rows_duplicate + files.c.rows_published}
-    connection.execute(files.update().where(files.c.id == withdrawal.file_id).values(**now, **counts))
+def _slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Databases bound the number of parameters of a statement."""
+    for start in range(0, len(values), _MOST_PARAMETERS):
+        yield values[start : start + _MOST_PARAMETERS]
 
 
 def _versions(connection: sa.Connection, dataset: str) -> dict[str, int]:
     rows = sa.select(partitions.c.partition_key, partitions.c.version).where(partitions.c.dataset == dataset)
     return {row.partition_key: row.version for row in connection.execute(rows)}
-
-
-def _note_hidden(connection: sa.Connection, pairs: Iterable[tuple[int, int]]) -> None:
-    for file_id, by_file_id in pairs:
-        pair = (hidden_rows.c.file_id == file_id) & (hidden_rows.c.by_file_id == by_file_id)
-        if connection.scalar(sa.select(hidden_rows.c.file_id).where(pair)) is None:
-            connection.execute(hidden_rows.insert().values(file_id=file_id, by_file_id=by_file_id))
 
 
 def _one_file(connection: sa.Connection, file_id: int) -> FileRow:

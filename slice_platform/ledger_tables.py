@@ -39,6 +39,7 @@ files = sa.Table(
     sa.Column("error", SafeText),
     sa.Column("repeat_of", sa.Integer),
     sa.Column("superseded_by", sa.Integer),
+    sa.Column("read_as", sa.String(16)),  # what its reading rested on: columns, rules, file spec
     sa.Index("files_by_name", "dataset", "source_key"),
     sa.Index("files_by_status", "dataset", "status"),
     sa.Index("files_in_landing", "dataset", "left_landing"),

@@ -42,6 +42,7 @@ class FileRow:
     error: str | None
     repeat_of: int | None
     superseded_by: int | None = None
+    read_as: str | None = None  # what its reading rested on; None where an earlier release published it
 
     @property
     def name(self) -> str:
@@ -65,6 +66,7 @@ class FileAccount:
     plain_bytes: int = 0  # size of the file uncompressed
     partitions: tuple[str, ...] = ()
     superseded_by: int | None = None  # a version of the same name that came later; then nothing is published
+    read_as: str | None = None  # fingerprint of what the reading rested on
     was_set_aside: bool = False  # whether quarantine may still hold something of it from before
 
 

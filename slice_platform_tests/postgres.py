@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 # Nothing here outlives a test, so nothing needs to survive a power cut.
-_HURRY = "-c fsync=off -c full_page_writes=off -c max_connections=60 -c shared_buffers=16MB"
+_HURRY = "-c fsync=off -c full_page_writes=off -c max_connections=500 -c shared_buffers=16MB"
 
 
 @dataclass

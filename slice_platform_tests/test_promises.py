@@ -309,6 +309,7 @@ with open_lake(load_settings(home=home, defs_dir=home + "/defs", landing_tick_se
 """
 
 
+@pytest.mark.directory("the process that is killed opens the lake of a folder")
 @pytest.mark.parametrize(("step", "seen"), [("write_partitions", OLD), ("commit", BOTH)])
 def test_kill_9_in_the_middle_of_a_publish_is_made_good(
     make_lake: MakeLake, tmp_path: Path, step: str, seen: list[Row]

@@ -72,6 +72,7 @@ def accounts_of(
             rejected=one.staged.rows_rejected,
             plain_bytes=one.staged.plain_bytes,
             partitions=tuple(partitions[one.staged.file.id]),
+            read_as=one.staged.read_as,
             superseded_by=outdated.get(one.staged.file.id),
             was_set_aside=one.staged.file.error is not None or one.staged.file.rows_rejected > 0,
         )

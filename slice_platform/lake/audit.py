@@ -68,7 +68,9 @@ def audit(
     """
     taken: list[int] = []
     audited = []
-    for one in staged:
+    # The latest version of a name first: an earlier one counts only where that is refused, and must keep nobody out.
+    ids = {one.file.id for one in staged}
+    for one in sorted(staged, key=lambda one: any(i > one.file.id for i in versions.get(one.file.id, ()) if i in ids)):
         verdicts = [_schema(one)]
         if one.problem is None:
             verdicts += [_unknown_columns(dataset, one), _rejects(dataset, one), *_quality(connection, dataset, one)]
@@ -78,7 +80,7 @@ def audit(
         audited.append(AuditedFile(one, tuple(verdicts)))
         if audited[-1].refusal is None:
             taken.append(one.file.id)
-    return audited
+    return sorted(audited, key=lambda one: one.staged.file.id)
 
 
 def _schema(staged: StagedFile) -> Verdict:

@@ -136,8 +136,14 @@ def load_known_keys(batch: Batch, existing: list[DataFile]) -> None:
     if not batch.dataset.key:
         return
     key = ", ".join((*(quoted(name) for name in batch.dataset.key), "_file_id"))
-    rows = existing_rows(batch.dataset, [file.path for file in existing]) if existing else "stage where false"
-    run(batch.connection, f"create or replace temp view known_key as select {key} from {rows}")
+    rows = (
+        existing_rows(batch.dataset, [file.path for file in existing])
+        if existing
+        else "(select * from stage where false)"
+    )
+    mine = ", ".join(quoted(name) for name in batch.dataset.key)
+    met = f"semi join (select {mine} from stage where _errors is null) using ({mine})"
+    run(batch.connection, f"create or replace table known_key as select {key} from {rows} {met}")
 
 
 def count_by_file(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> dict[int, int]:

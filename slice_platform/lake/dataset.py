@@ -1,5 +1,6 @@
 """A dataset is a folder: contract.yaml says what it is, defs.yaml what the platform does with it."""
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -169,6 +170,16 @@ class Dataset:
         """What was agreed for the header of the file at `path`, if anything was."""
         described = zip(self.spec.files, self.headers, strict=False)
         return next((agreed for spec, agreed in described if spec.matches(path)), None)
+
+    def reading_of(self, spec: FileSpec) -> str:
+        """A fingerprint of all that decides how files of the spec are read; the same from release to release."""
+        columns = [
+            (c.name, str(c.type), c.type.format, c.required, sorted((k, str(v)) for k, v in vars(c.rules).items() if v))
+            for c in self.contract.columns
+        ]
+        division = self.spec.partition.model_dump_json(exclude_defaults=True) if self.spec.partition else ""
+        rests_on = [repr(columns), spec.model_dump_json(exclude_defaults=True), division]
+        return hashlib.sha256("\n".join(rests_on).encode()).hexdigest()[:16]
 
     def is_from_path(self, column: Column) -> bool:
         spec = self.spec.partition

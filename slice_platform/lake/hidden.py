@@ -32,14 +32,16 @@ def stage_returning(batch: Batch, withdrawn: frozenset[int], staged: set[int]) -
     Raises:
         RebuildRefused: such a file no longer passes its audit.
     """
+    if batch.dataset.spec.mode == "append":
+        return Returning((), (), withdrawn)  # nothing hides anything
     returning: list[int] = []
     reread: list[AuditedFile] = []
     leaving, known = withdrawn, set(staged)
     while front := [f for f in batch.lake.ledger.hidden_below(leaving) if f.id not in known]:
         read = stage_more(batch.lake, batch.connection, batch.dataset, front)
         known |= {one.file.id for one in read}
-        changed = [one for one in read if one.reads_otherwise]
-        returning += [one.file.id for one in read if not one.reads_otherwise]
+        changed = [one for one in read if one.may_read_otherwise]
+        returning += [one.file.id for one in read if not one.may_read_otherwise]
         reread += _audited(batch, changed)
         leaving |= {one.file.id for one in changed}
     if returning:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from slice_platform.errors import RebuildRefused
 from slice_platform.lake.accounts import Published
 from slice_platform.lake.attempts import recover
+from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import RAW, Lake
 from slice_platform.lake.landing import look
 from slice_platform.lake.publish import publish
@@ -63,7 +65,31 @@ def publish_pending(lake: Lake, name: str, progress: Progress = silent) -> Itera
         waiting = lake.ledger.list_files(dataset.name, statuses=[FileStatus.RECEIVED])
         count = counter(progress, "read", len(waiting))
         for batch in batches(lake, waiting):
-            yield publish(lake, dataset, batch, count)
+            yield from _published(lake, dataset, batch, count)
+
+
+def _published(lake: Lake, dataset: Dataset, batch: list[FileRow], count: Callable[[int], None]) -> Iterator[Published]:
+    """One commit; or one per file, where one of them cannot be published before a person decides.
+
+    Raises:
+        RebuildRefused: such a file is left received; all others are published first.
+    """
+    try:
+        whole = publish(lake, dataset, batch, count)
+    except RebuildRefused:
+        if len(batch) == 1:
+            raise
+    else:
+        yield whole
+        return
+    refused: RebuildRefused | None = None
+    for file in batch:
+        try:
+            yield publish(lake, dataset, [file], count)
+        except RebuildRefused as error:
+            refused = error
+    if refused:
+        raise refused
 
 
 def rebuild_partitions(

@@ -82,7 +82,7 @@ def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, pr
     outdated = _take_outdated(batch, named.outdated)
     again = {one.staged.file.id for one in accepted if one.staged.file.status is FileStatus.PUBLISHED}
     leaving = frozenset(again | {one.file_id for one in withdrawn})
-    returning = stage_returning(batch, leaving, {file.id for file in batch.files})
+    returning = stage_returning(batch, leaving, {one.staged.file.id for one in accepted})
     accepted += returning.reread
     good = {place: rows for place, rows in good_rows(connection).items() if place[1] not in returning.files}
     plan = plan_merge(connection, dataset, _rivals(batch, returning.withdrawn), withdrawn=returning.withdrawn)
@@ -118,6 +118,8 @@ def _rivals(batch: Batch, withdrawn: frozenset[int]) -> list[DataFile]:
     leaving = holding(batch, withdrawn)
     if dataset.spec.mode == "append":
         return leaving
+    if not good_rows(batch.connection):
+        return leaving
     met = data_files(batch.table, dataset.partition, key_bounds(batch.connection, dataset))
     return list({file.path: file for file in (*met, *leaving)}.values())
 
@@ -141,9 +143,8 @@ def _set_bad_ones_aside(batch: Batch, audited: list[AuditedFile]) -> list[Audite
 
 def _quarantine(batch: Batch, one: AuditedFile, reason: str) -> None:
     """Nothing of the file is published; raw keeps its bytes, so all its rows count as set aside."""
+    file_id, read = one.staged.file.id, one.staged.rows_read
+    batch.lake.ledger.update_file(file_id, error=reason)  # first: whoever publishes it after a crash clears quarantine
     write_reason(batch.lake.store, one.staged.file, reason)
     write_rejects_of(batch, one.staged, is_refused=True)
-    read = one.staged.rows_read
-    batch.lake.ledger.update_file(
-        one.staged.file.id, status=FileStatus.QUARANTINED, error=reason, rows_read=read, rows_rejected=read
-    )
+    batch.lake.ledger.update_file(file_id, status=FileStatus.QUARANTINED, rows_read=read, rows_rejected=read)

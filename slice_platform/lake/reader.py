@@ -55,6 +55,7 @@ class StagedFile:
 
     file: FileRow
     source: SourceFile
+    read_as: str | None = None  # fingerprint of what the reading rests on
     problem: str | None = None
     lacked_memory: bool = False  # the problem is that DuckDB had not enough of it
     plain_bytes: int = 0  # size of the file uncompressed
@@ -70,6 +71,11 @@ class StagedFile:
     @property
     def rows_rejected(self) -> int:
         return self.rows_bad + len(self.unread)
+
+    @property
+    def may_read_otherwise(self) -> bool:
+        """Whether single rows may read otherwise than when the file was published."""
+        return self.reads_otherwise is not None or self.file.read_as not in (None, self.read_as)
 
     @property
     def reads_otherwise(self) -> str | None:
@@ -216,7 +222,7 @@ def _stage_one(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Datas
             "Restore the pattern; the file was received under it."
         )
     source = SourceFile(file.id, lake.store.path(file.raw_key), below, spec)
-    staged = StagedFile(file, source)
+    staged = StagedFile(file, source, read_as=dataset.reading_of(spec))
     if file.size_bytes == 0:
         return replace(staged, problem="the file is empty: 0 bytes")
     spill = lake.settings.spill_dir

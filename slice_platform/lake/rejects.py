@@ -6,7 +6,7 @@ from csv import writer
 from dataclasses import dataclass
 from tempfile import NamedTemporaryFile
 
-from slice_platform.lake.lake import QUARANTINE, Lake
+from slice_platform.lake.lake import QUARANTINE, STRAYS, Lake
 from slice_platform.records import FileAccount, FileRow
 from slice_platform.store import Store
 
@@ -66,6 +66,8 @@ def settle_rejects(store: Store, dataset: str, batch_id: str, accounts: Iterable
     settled = list(accounts)
     for account in settled:
         folder, waiting = _folder(dataset, account.file_id), _waiting(dataset, batch_id, account.file_id)
+        if account.was_set_aside:
+            store.remove_tree(_folder(STRAYS, account.file_id))
         if account.was_set_aside and not account.rejected:
             store.remove_tree(folder)
         elif account.was_set_aside:

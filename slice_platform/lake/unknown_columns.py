@@ -7,7 +7,7 @@ import duckdb
 
 from slice_platform.lake.cast_sql import json_path
 from slice_platform.lake.engine import run
-from slice_platform.lake.types import LogicalType, literal
+from slice_platform.lake.types import LogicalType, literal, quoted
 
 MOST_NAMES = 20
 MOST_SAMPLES = 3
@@ -50,6 +50,7 @@ class KnownObject:
     path: str  # JSONPath; [*] goes through the elements of an array
     shown: str  # what the names of its keys begin with in a message
     names: tuple[str, ...]
+    at: tuple[str, ...] = ()  # the names that lead to it in the struct that was read
 
     @property
     def is_repeated(self) -> bool:
@@ -65,25 +66,44 @@ class Records:
     documents: tuple[tuple[str, KnownObject], ...] = ()  # SQL of a JSON document, and an object in it
 
 
-def known_objects(logical: LogicalType, path: str = "$", shown: str = "") -> Iterator[KnownObject]:
+def known_objects(
+    logical: LogicalType, path: str = "$", shown: str = "", at: tuple[str, ...] = ()
+) -> Iterator[KnownObject]:
     """The object that a type is, and those inside it."""
     if logical.kind == "object":
-        yield KnownObject(path, shown, tuple(field.name for field in logical.fields))
+        yield KnownObject(path, shown, tuple(field.name for field in logical.fields), at)
         for field in logical.fields:
-            yield from known_objects(field.type, path + json_path(field.name)[1:], f"{shown}{field.name}.")
+            inner = (*at, field.name)
+            yield from known_objects(field.type, path + json_path(field.name)[1:], f"{shown}{field.name}.", inner)
     elif logical.kind == "array" and logical.items is not None:
-        yield from known_objects(logical.items, f"{path}[*]", f"{shown.removesuffix('.')}[].")
+        yield from known_objects(logical.items, f"{path}[*]", f"{shown.removesuffix('.')}[].", at)
 
 
-def unknown_keys(document: str, objects: Sequence[KnownObject]) -> str:
+def keys_of(document: str, objects: Sequence[KnownObject]) -> str:
+    """SQL of the keys of each object that is there once, in their order: one call, as each parses the document anew."""
+    return f"json_keys({document}, [{', '.join(literal(one.path) for one in objects if not one.is_repeated)}])"
+
+
+def has_more(keys: str, objects: Sequence[KnownObject], record: str) -> str:
+    """SQL of a quick look: whether an object has more keys than values of the contract, so that a closer look is due.
+
+    `keys` is what `keys_of` gave, `record` the struct that was read. In arrays of objects only the closer look tells.
+    """
+    if any(one.is_repeated for one in objects):
+        return "true"
+    looks = []
+    for nth, one in enumerate(objects, start=1):
+        there = ".".join((record, *map(quoted, one.at)))
+        filled = " + ".join(f"({there}.{quoted(name)} is not null)::int" for name in one.names)
+        looks.append(f"coalesce(len({keys}[{nth}]) > {filled}, false)")
+    return " or ".join(looks)
+
+
+def unknown_keys(document: str, objects: Sequence[KnownObject], keys: str | None = None) -> str:
     """SQL of the list of names that a JSON document has beyond these objects, of which there is at least one."""
     once = [one for one in objects if not one.is_repeated]
-    # All paths in one call: each call parses the document anew.
-    keys = f"json_keys({document}, [{', '.join(literal(one.path) for one in once)}])"
-    if len(once) == 1:
-        found = [_beyond(once[0], f"json_keys({document}, {literal(once[0].path)})")]
-    else:
-        found = [_beyond(one, f"{keys}[{at}]") for at, one in enumerate(once, start=1)]
+    keys = keys or keys_of(document, objects)
+    found = [_beyond(one, f"{keys}[{nth}]") for nth, one in enumerate(once, start=1)]
     found += [
         _beyond(one, f"list_distinct(flatten(json_keys({document}, {literal(one.path)})))")
         for one in objects

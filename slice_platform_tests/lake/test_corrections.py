@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from slice_platform.errors import UnknownFile
+from slice_platform.errors import RebuildRefused, UnknownFile
 from slice_platform.lake.corrections import replay, retract
 from slice_platform.lake.ingest import altered_files, ingest, publish_pending, rebuild_partitions, receive_pending
 from slice_platform.lake.lake import Lake
@@ -299,4 +299,79 @@ def test_a_rebuild_of_the_whole_table_follows_a_changed_order(make_lake: MakeLak
     rebuild_partitions(lake, "feed")
     assert table_of(lake) == [("a", 1, 2)]
     assert [(row.rows_published, row.rows_duplicate) for row in lake.ledger.list_files("feed")] == [(0, 1), (1, 0)]
+    assert_accounted(lake)
+
+
+# --- the contract changes between publish and correction
+
+
+def test_a_row_hidden_twice_comes_back_though_a_replay_took_the_hider_between(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, N, DAY, mode="merge", partition=BY_DAY))
+    for name, rows in (("a", [("k", 1, 1)]), ("b", [("k", 5, 1), ("", 0, 1)]), ("c", [("k", 3, 1)])):
+        drop(lake, f"feed/{name}.jsonl", lines(*rows))
+        ingest(lake, "feed")
+    small = {**N, "logicalTypeOptions": {"maximum": 4}}
+    lake = make_lake(feed(KEY, small, DAY, mode="merge", partition=BY_DAY))
+    list(replay(lake, "feed"))
+    retract(lake, "feed", "c.jsonl")
+    assert ("k", 1, 1) in table_of(lake)
+    assert_accounted(lake)
+
+
+def test_a_contract_that_rejects_other_rows_in_equal_number_loses_no_key(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, POSITIVE, DAY, mode="merge", partition=BY_DAY))
+    for name, rows in (("a", [("k", 1, 1)]), ("b", [("k", 5, 1), ("x", -1, 1)]), ("c", [("k", 3, 1)])):
+        drop(lake, f"feed/{name}.jsonl", lines(*rows))
+        ingest(lake, "feed")
+    small = {**N, "logicalTypeOptions": {"maximum": 4}}
+    lake = make_lake(feed(KEY, small, DAY, mode="merge", partition=BY_DAY))
+    retract(lake, "feed", "c.jsonl")
+    assert table_of(lake) == [("k", 1, 1), ("x", -1, 1)]
+    assert_accounted(lake)
+
+
+def test_a_replay_that_refuses_one_file_still_brings_its_hidden_rows_back(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, POSITIVE, DAY, mode="merge", partition=BY_DAY, tolerated_rejects=0.5))
+    deliver(lake, a_jsonl=lines(("k", 1, 1), ("x", -1, 1)))
+    deliver(lake, b_jsonl=lines(("k", 4, 1)))
+    deliver(lake, b_jsonl=lines(("m", -1, 1)))
+    lenient = {**N, "logicalTypeOptions": {"minimum": -1, "multipleOf": 1}}
+    lake = make_lake(feed(KEY, lenient, DAY, mode="merge", partition=BY_DAY, tolerated_rejects=0.0))
+    list(replay(lake, "feed"))
+    assert ("k", 1, 1) in table_of(lake)
+    assert_accounted(lake)
+
+
+def test_a_table_rebuilt_as_append_lets_its_files_be_retracted(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, N, DAY, mode="merge", partition=BY_DAY))
+    deliver(lake, a_jsonl=lines(("k", 1, 1), ("l", 1, 1)))
+    deliver(lake, b_jsonl=lines(("k", 5, 1)))
+    lake = make_lake(feed(ID, N, DAY, mode="append", partition=BY_DAY))
+    rebuild_partitions(lake, "feed")
+    retract(lake, "feed", "b.jsonl")
+    assert table_of(lake) == [("k", 1, 1), ("l", 1, 1)]
+    assert_accounted(lake)
+
+
+def test_a_correction_that_cannot_be_decided_keeps_no_other_file_waiting(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, N, DAY, mode="merge", partition=BY_DAY, tolerated_rejects=0.0))
+    deliver(lake, a_jsonl=lines(("k", -1, 1)))
+    deliver(lake, b_jsonl=lines(("k", 5, 1)))
+    lake = make_lake(feed(KEY, POSITIVE, DAY, mode="merge", partition=BY_DAY, tolerated_rejects=0.0))
+    with pytest.raises(RebuildRefused, match=r"'landing/feed/a\.jsonl' come back"):
+        deliver(lake, b_jsonl=lines(("m", 1, 1)), other_jsonl=lines(("o", 1, 1)))
+    assert table_of(lake) == [("k", 5, 1), ("o", 1, 1)]
+    retract(lake, "feed", "a.jsonl")
+    ingest(lake, "feed")
+    assert table_of(lake) == [("m", 1, 1), ("o", 1, 1)]
+    assert_accounted(lake)
+
+
+def test_a_version_that_never_counts_keeps_no_file_out_of_an_appended_table(make_lake: MakeLake) -> None:
+    lake = make_lake(feed(KEY, N, DAY, mode="append", partition=BY_DAY))
+    for name, key in (("a", "k"), ("y", "k"), ("a", "z")):
+        drop(lake, f"feed/{name}.jsonl", lines((key, 1, 1)))
+        receive_pending(lake, "feed")
+    list(publish_pending(lake, "feed"))
+    assert table_of(lake) == [("k", 1, 1), ("z", 1, 1)]
     assert_accounted(lake)

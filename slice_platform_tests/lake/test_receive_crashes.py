@@ -114,6 +114,7 @@ def _die_while_copying(home: Path) -> None:
         receive(lake, "trips", look(lake).pending["trips"])
 
 
+@pytest.mark.directory("the process that is killed opens the lake of a folder")
 @pytest.mark.parametrize("path", ["trips/a.csv", "trips/x.xml"])
 def test_a_process_killed_in_the_middle_of_a_copy_leaves_no_half_of_it(
     make_lake: MakeLake, tmp_path: Path, path: str
