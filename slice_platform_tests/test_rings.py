@@ -11,13 +11,13 @@ RINGS = (
     ("settings", "errors"),
     ("aws", "store", "s3", "s3_files", "records", "ledger", "ledger_tables", "ledger_booking"),
     ("lake", "warehouse", "notify", "ops", "local"),
-    ("components",),
+    ("components", "run_history"),
     ("defs",),
     ("definitions",),
     ("demo", "cli"),
 )
 SUBJECTS = ("lake", "warehouse", "notify", "ops", "local")
-EDGE = ("components", "defs", "definitions", "cli")
+EDGE = ("components", "run_history", "defs", "definitions", "cli")
 RING_OF = {part: ring for ring, parts in enumerate(RINGS) for part in parts}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
