@@ -9,6 +9,7 @@ that a crash in between is found and finished by the next run.
 import fcntl
 import time
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,9 +184,20 @@ class Ledger:
 
     def files_of_partitions(self, dataset: str, partition_keys: Iterable[str]) -> list[FileRow]:
         """Published files that hold at least one good row of any of the partitions."""
-        touching = sa.select(file_partitions.c.file_id).where(file_partitions.c.partition_key.in_(list(partition_keys)))
         live = (files.c.dataset == dataset) & (files.c.status == FileStatus.PUBLISHED)
-        return self._select_files(live, files.c.id.in_(touching))
+        found: dict[int, FileRow] = {}
+        for some in _slices(sorted(set(partition_keys))):
+            touching = sa.select(file_partitions.c.file_id).where(file_partitions.c.partition_key.in_(some))
+            found |= {row.id: row for row in self._select_files(live, files.c.id.in_(touching))}
+        return [found[file_id] for file_id in sorted(found)]
+
+    def partitions_of_files(self, file_ids: Iterable[int]) -> dict[int, frozenset[str]]:
+        """For each published file the partitions that it holds good rows of, hidden ones among them."""
+        found: defaultdict[int, set[str]] = defaultdict(set)
+        for some in _slices(sorted(set(file_ids))):
+            for row in self.read(sa.select(file_partitions).where(file_partitions.c.file_id.in_(some))):
+                found[row["file_id"]].add(row["partition_key"])
+        return {file_id: frozenset(keys) for file_id, keys in found.items()}
 
     def versions_of(self, dataset: str, source_keys: Iterable[str]) -> list[FileRow]:
         """Every version that ever came under these names, in the order of their ids."""
@@ -279,11 +291,11 @@ class Ledger:
             for withdrawal in receipt.withdrawn:
                 book_withdrawal(connection, withdrawal)
             note_hidden(connection, receipt.hidden)
-            keys = receipt.partitions
             kept = _versions(connection, dataset) if receipt.keeps_versions else {}
-            connection.execute(
-                partitions.delete().where(partitions.c.dataset == dataset, partitions.c.partition_key.in_(keys))
-            )
+            for keys in _slices(receipt.partitions):
+                connection.execute(
+                    partitions.delete().where(partitions.c.dataset == dataset, partitions.c.partition_key.in_(keys))
+                )
             for row in now:
                 values = {**row.counts(), "version": kept.get(row.partition_key, row.version)}
                 connection.execute(partitions.insert().values(dataset=dataset, updated_at=datetime.now(UTC), **values))

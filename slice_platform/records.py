@@ -50,8 +50,9 @@ class FileRow:
 
     @property
     def is_accounted(self) -> bool:
-        """Whether rows read = rows published + duplicates + rejects."""
-        return self.rows_read == self.rows_published + self.rows_duplicate + self.rows_rejected
+        """Whether rows read = rows published + duplicates + rejects, and none of them is less than none."""
+        counts = (self.rows_published, self.rows_duplicate, self.rows_rejected)
+        return self.rows_read == sum(counts) and min(counts) >= 0
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ class Batch:
             AccountingError: they failed, which is a fault of ours; nothing was committed.
         """
         for account in accounts:
-            if account.read != account.published + account.duplicate + account.rejected:
+            counts = (account.published, account.duplicate, account.rejected)
+            if account.read != sum(counts) or min(counts) < 0:
                 raise self._error(f"{account!r} does not add up")
         (staged,) = run(self.connection, "select count(*) from stage where _errors is null")[0]
         found = sum(count_by_file(self.connection, written).values())

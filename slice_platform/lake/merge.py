@@ -18,7 +18,16 @@ from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.table import DataFile
 from slice_platform.lake.types import literal, quoted
 
-NOBODY: frozenset[int] = frozenset()
+
+@dataclass(frozen=True)
+class Leaving:
+    """Source files whose rows leave the table, and the data files that may hold such rows."""
+
+    file_ids: frozenset[int] = frozenset()
+    held: tuple[DataFile, ...] = ()
+
+
+NOBODY = Leaving()
 
 
 @dataclass(frozen=True)
@@ -68,18 +77,18 @@ def plan_merge(
     dataset: Dataset,
     existing: list[DataFile],
     rebuilt: frozenset[str] = frozenset(),
-    withdrawn: frozenset[int] = NOBODY,
+    withdrawn: Leaving = NOBODY,
 ) -> MergePlan:
     """Decide between staged rows and the rows of the `existing` data files.
 
-    Partitions in `rebuilt` are replaced whole by what is staged, rows of the files in `withdrawn` leave the
-    table. Afterwards the stage's good rows are exactly those that enter the table.
+    Partitions in `rebuilt` are replaced whole by what is staged, rows of the `withdrawn` files leave the table.
+    Afterwards the stage's good rows are exactly those that enter the table.
     """
     run(connection, "create or replace table loser (_file_id BIGINT, _row BIGINT, _partition VARCHAR, _by BIGINT)")
     run(connection, "create or replace table superseded (_path VARCHAR, _pos BIGINT, _file_id BIGINT, _by BIGINT)")
     replaced = [file for file in existing if file.partition_key in rebuilt]
     rivals = [file for file in existing if file.partition_key not in rebuilt]
-    _withdraw(connection, dataset, rivals, withdrawn)
+    _withdraw(connection, dataset, withdrawn)
     if dataset.spec.mode == "replace":
         _lose_to_latest_file(connection, dataset, _in_staged_partitions(connection, rivals))
     if dataset.key and dataset.spec.mode != "append":
@@ -101,12 +110,10 @@ def plan_merge(
     return MergePlan(remove, tuple(touched), duplicates, superseded, rebuilt, tuple(hidden))
 
 
-def _withdraw(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, rivals: list[DataFile], withdrawn: frozenset[int]
-) -> None:
-    if rivals and withdrawn:
-        rows = existing_rows(dataset, [file.path for file in rivals], numbered=True)
-        ids = ", ".join(map(str, sorted(withdrawn)))
+def _withdraw(connection: duckdb.DuckDBPyConnection, dataset: Dataset, leaving: Leaving) -> None:
+    if leaving.held:
+        rows = existing_rows(dataset, [file.path for file in leaving.held], numbered=True)
+        ids = ", ".join(map(str, sorted(leaving.file_ids)))
         gone = f"select _path, _pos, _file_id, null from {rows} where _file_id in ({ids})"
         run(connection, f"insert into superseded {gone}")
 

@@ -21,7 +21,7 @@ from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.engine import engine
 from slice_platform.lake.hidden import holding, stage_returning
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.merge import MergePlan, key_bounds, plan_merge
+from slice_platform.lake.merge import Leaving, MergePlan, key_bounds, plan_merge
 from slice_platform.lake.reader import drop_staged, stage
 from slice_platform.lake.rejects import write_reason
 from slice_platform.lake.table import DataFile, data_files, ensure_table
@@ -54,11 +54,13 @@ def publish(
         RebuildRefused: rows that come back are in a file that no longer passes its audit; nothing was committed.
         StoreUnavailable: disk, memory or store gave way; nothing was committed.
     """
+    withdrawn = tuple(retracted)
 
     def once(batch_id: str) -> Published:
-        with engine(lake, on_disk=outgrows_memory(dataset, files)) as connection:
+        read = (*files, *_may_return(lake, dataset, files, withdrawn))
+        with engine(lake, on_disk=outgrows_memory(dataset, read)) as connection:
             batch = Batch(batch_id, lake, connection, dataset, ensure_table(lake, dataset), tuple(files))
-            return _publish_once(batch, tuple(retracted), refuses, progress)
+            return _publish_once(batch, withdrawn, refuses, progress)
 
     return with_attempts(lake, dataset, once)
 
@@ -85,7 +87,8 @@ def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, pr
     returning = stage_returning(batch, leaving, {one.staged.file.id for one in accepted})
     accepted += returning.reread
     good = {place: rows for place, rows in good_rows(connection).items() if place[1] not in returning.files}
-    plan = plan_merge(connection, dataset, _rivals(batch, returning.withdrawn), withdrawn=returning.withdrawn)
+    held = holding(batch, returning.withdrawn)
+    plan = plan_merge(connection, dataset, _rivals(batch, held), withdrawn=Leaving(returning.withdrawn, tuple(held)))
     written = batch.write(plan)
     for one in accepted:
         write_rejects_of(batch, one.staged)
@@ -105,6 +108,13 @@ def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, pr
     return Published(tuple(audited), accounts, changes(rows, everywhere, now), snapshot_id, withdrawn)
 
 
+def _may_return(lake: Lake, dataset: Dataset, files: list[FileRow], retracted: tuple[int, ...]) -> list[FileRow]:
+    """Files that are likely to be read, too: rows of theirs are hidden by what is to leave the table."""
+    versions = versions_by_file(lake, dataset.name, files).values()
+    leaving = {*retracted, *(file_id for ids in versions for file_id in ids)}
+    return lake.ledger.hidden_below(leaving) if dataset.spec.mode != "append" else []
+
+
 def _take_outdated(batch: Batch, outdated: dict[int, int]) -> RowCounts:
     """Take the good rows of files of which a later version counts out of the stage; how many there were."""
     rows = {place: count for place, count in good_rows(batch.connection).items() if place[1] in outdated}
@@ -112,16 +122,13 @@ def _take_outdated(batch: Batch, outdated: dict[int, int]) -> RowCounts:
     return rows
 
 
-def _rivals(batch: Batch, withdrawn: frozenset[int]) -> list[DataFile]:
+def _rivals(batch: Batch, held: list[DataFile]) -> list[DataFile]:
     """The data files with rows that staged rows may meet, and those with rows that leave."""
     dataset = batch.dataset
-    leaving = holding(batch, withdrawn)
-    if dataset.spec.mode == "append":
-        return leaving
-    if not good_rows(batch.connection):
-        return leaving
+    if dataset.spec.mode == "append" or not good_rows(batch.connection):
+        return held
     met = data_files(batch.table, dataset.partition, key_bounds(batch.connection, dataset))
-    return list({file.path: file for file in (*met, *leaving)}.values())
+    return list({file.path: file for file in (*met, *held)}.values())
 
 
 def _moved(plan: MergePlan, came_back: Counter[int], booked_otherwise: Iterable[int]) -> dict[int, int]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from slice_platform.errors import QueryRefused, StoreUnavailable, TransientError
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import engine, run
+from slice_platform.lake.engine import engine, run, told_of_store
 from slice_platform.lake.lake import CURATED, RAW, Lake
 from slice_platform.lake.pruning import row_filters, table_name
 from slice_platform.lake.raw_view import raw_columns, raw_view
@@ -107,7 +107,8 @@ def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
 @contextmanager
 def _told(lake: Lake) -> Iterator[None]:
     try:
-        yield
+        with told_of_store():
+            yield
     except duckdb.OutOfMemoryException as error:
         limit = lake.settings.duckdb_memory_limit
         raise TransientError(

@@ -1,5 +1,6 @@
 """Curated from raw once more: some partitions as they were, or the whole table under the contract as it is now."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -51,7 +52,7 @@ def rebuild(
 def _rebuild_once(batch: Batch, wanted: frozenset[str], progress: Progress) -> Published:
     connection, dataset = batch.connection, batch.dataset
     staged = stage(batch.lake, connection, dataset, list(batch.files), progress)
-    _refuse_what_reads_otherwise(dataset, staged)
+    _refuse_what_reads_otherwise(batch, staged)
     load_known_keys(batch, [])
     audited = audit(connection, dataset, staged)
     rejected = rejected_rows(connection)
@@ -96,14 +97,22 @@ def _rebuild_whole(batch: Batch, progress: Progress) -> Published:
     return Published(tuple(audited), accounts, changes(rows, good, now), snapshot_id)
 
 
-def _refuse_what_reads_otherwise(dataset: Dataset, staged: list[StagedFile]) -> None:
+def _refuse_what_reads_otherwise(batch: Batch, staged: list[StagedFile]) -> None:
     """A rebuild from files that read otherwise than when they were published would lose rows."""
+    name = batch.dataset.name
+    booked = batch.lake.ledger.partitions_of_files(one.file.id for one in staged)
+    now: defaultdict[int, set[str]] = defaultdict(set)
+    for key, file_id in good_rows(batch.connection):
+        now[file_id].add(key)
     for one in staged:
-        if otherwise := one.reads_otherwise:
+        otherwise = one.reads_otherwise
+        if moved := sorted(now[one.file.id] ^ booked.get(one.file.id, frozenset())):
+            otherwise = otherwise or f"has its rows in other partitions than when it was published: {moved[:5]}"
+        if otherwise:
             raise RebuildRefused(
-                f"Rebuilding partitions of {dataset.name!r}: {one.file.raw_key!r} {otherwise}. "
+                f"Rebuilding partitions of {name!r}: {one.file.raw_key!r} {otherwise}. "
                 f"Restore the contract or the object, or rebuild the whole table under the contract as it is now: "
-                f"slice rebuild {dataset.name}. Nothing was changed."
+                f"slice rebuild {name}. Nothing was changed."
             )
 
 

@@ -18,7 +18,7 @@ from slice_platform.lake.landing_sets import completes_a_set, refusal_at_the_doo
 from slice_platform.lake.rejects import folder_of, write_reason
 from slice_platform.ledger import KeyOf
 from slice_platform.records import FileRow, FileStatus
-from slice_platform.store import StoredObject
+from slice_platform.store import Digest, StoredObject
 
 Progress: TypeAlias = Callable[[int], None]
 _NAME_BYTES = 200
@@ -85,7 +85,7 @@ def readmit(lake: Lake, dataset: Dataset, row: FileRow) -> FileRow:
         return lake.ledger.update_file(row.id, status=FileStatus.RECEIVED)
     # It was refused unread, and lies in quarantine alone.
     raw_key = _raw_key(dataset.name, row.id, row.received_at, row.name)
-    lake.store.copy(row.raw_key, raw_key)
+    _prove_copy(lake, row.raw_key, raw_key, lake.store.copy(row.raw_key, raw_key))
     booked = lake.ledger.update_file(row.id, dataset=dataset.name, raw_key=raw_key, status=FileStatus.RECEIVED)
     lake.store.remove_tree(folder_of(row))
     return booked
@@ -157,13 +157,18 @@ def _copy(lake: Lake, dataset: str, entry: StoredObject, key_of: KeyOf) -> FileR
         lake.store.remove(row.raw_key)
         lake.ledger.forget_file(row.id)
         return None
-    stored = lake.store.digest(row.raw_key)
+    return replace(row, sha256=_prove_copy(lake, entry.key, row.raw_key, written).sha256)
+
+
+def _prove_copy(lake: Lake, source_key: str, key: str, written: Digest) -> Digest:
+    """What the store gives back of a copy; raises where it is not what was read."""
+    stored = lake.store.digest(key)
     if not stored.agrees_with(written):
         raise StoreUnavailable(
-            f"Copying {entry.key!r} to {row.raw_key!r}: what was stored differs from what was read. "
-            "The object is still in landing; check the disk or bucket, then run the job again."
+            f"Copying {source_key!r} to {key!r}: what was stored differs from what was read. "
+            f"{source_key!r} is where it was; check the disk or bucket, then run the job again."
         )
-    return replace(row, sha256=stored.sha256)
+    return stored
 
 
 def _quarantine_unread(lake: Lake, dataset: str, entry: StoredObject, why: str, received: Received) -> None:

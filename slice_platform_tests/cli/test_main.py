@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from slice_platform.cli.main import PERMANENT
+from slice_platform.cli.main import PERMANENT, TRANSIENT
 from slice_platform_tests.cli.conftest import PLANES, Slice
 
 
@@ -65,6 +65,15 @@ def test_a_malformed_setting_is_named_and_exits_with_1(slice_: Slice, monkeypatc
     monkeypatch.setenv("SLICE_DUCKDB_MEMORY_LIMIT", "foo")
     done = slice_("status")
     assert done.exit_code == PERMANENT and "slice: " in done.stderr and "SLICE_DUCKDB_MEMORY_LIMIT='foo'" in done.stderr
+
+
+def test_a_ledger_that_is_out_of_reach_is_told_and_exits_with_75(
+    slice_: Slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLICE_METADATA_URL", "postgresql+psycopg://reader:hidden@127.0.0.1:1/ledger")
+    done = slice_("status")
+    assert done.exit_code == TRANSIENT and "slice: " in done.stderr and "ledger" in done.stderr
+    assert "hidden" not in done.output
 
 
 def test_a_name_that_matches_no_pattern_is_refused_at_the_door(slice_: Slice, tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ from slice_platform.lake.table import LostRaceError, commit, load_table, local_p
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.feeds import (
+    BY_DAY,
+    DAY,
+    KEY,
+    N,
     assert_accounted,
     deliver,
     feed,
@@ -27,7 +31,7 @@ from slice_platform_tests.lake.feeds import (
     snapshots,
     table_of,
 )
-from slice_platform_tests.samples import drop
+from slice_platform_tests.samples import DatasetText, drop
 
 FIRST, SECOND = lines(("a", 1, 1), ("b", 1, 2)), lines(("a", 2, 1), ("c", 1, 1))
 BOTH = [("a", 2, 1), ("b", 1, 2), ("c", 1, 1)]
@@ -221,6 +225,25 @@ def test_a_rebuild_from_raw_that_cannot_be_read_is_refused(make_lake: MakeLake) 
             rebuild_partitions(lake, "feed", ["2026-01-01"])
         assert (table_of(lake), paths(lake), lake.ledger.list_files("feed")) == (rows, before, [file])
     assert stored(lake) == set(before)
+
+
+def test_a_partition_is_not_rebuilt_under_a_contract_that_puts_its_rows_elsewhere(make_lake: MakeLake) -> None:
+    def dated(form: str) -> dict[str, DatasetText]:
+        dated_day = {**DAY, "logicalTypeOptions": {"format": form}}
+        return feed(KEY, N, dated_day, mode="merge", order_by=["n"], partition=BY_DAY)
+
+    lake = make_lake(dated("dd/MM/yyyy"))
+    deliver(lake, a_jsonl=jsonl({"id": "a", "n": 1, "day": "02/01/2026"}, {"id": "b", "n": 1, "day": "03/01/2026"}))
+    rows = table_of(lake)
+    lake = make_lake(dated("MM/dd/yyyy"))
+    with pytest.raises(RebuildRefused, match=r"in other partitions than .*2026-01-02.*slice rebuild feed"):
+        rebuild_partitions(lake, "feed", ["2026-01-02"])
+    assert table_of(lake) == rows
+    rebuild_partitions(lake, "feed", None)
+    assert [row.partition_key for row in lake.ledger.list_partitions("feed") if row.rows] == [
+        "2026-02-01",
+        "2026-03-01",
+    ]
 
 
 def test_a_raw_object_that_is_gone_is_told_and_changes_nothing(make_lake: MakeLake) -> None:
