@@ -18,9 +18,10 @@ from zlib import crc32
 
 import yaml
 
+from benchmarks.program import THREADS, bare_duckdb
+
 FILES = 4
 COLUMNS = 391
-_THREADS = 2
 # Thousands of residents; the 50 states and the District of Columbia.
 STATES = {
     "CA": 39538, "TX": 29146, "FL": 21538, "NY": 20201, "PA": 13003, "IL": 12813, "OH": 11799, "GA": 10712,
@@ -190,11 +191,8 @@ def _rows_sql(rows: int, file: int) -> str:
 
 
 def _generate(folder: Path, rows: int) -> Consumers:
-    import duckdb  # noqa: PLC0415  # whoever only reads the manifest must stay a small process
-
     folder.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect()
-    connection.execute(f"set threads = {_THREADS}")
+    connection = bare_duckdb()
     names = ",".join(name for name, _, _ in columns())
     line = "concat_ws(',', " + ", ".join(f"coalesce(({sql})::varchar, '')" for _, _, sql in columns()) + ")"
 
@@ -209,7 +207,7 @@ def _generate(folder: Path, rows: int) -> Consumers:
                 plain += packed.write("".join(f"{text}\n" for (text,) in lines).encode())
         return plain, path.stat().st_size
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         written = list(pool.map(write, range(FILES)))
     every = " union all ".join(f"select p, state, is_bad from ({_rows_sql(rows, number)})" for number in range(FILES))
     connection.execute(f"create table row as {every}").fetchall()

@@ -14,13 +14,25 @@ from math import ceil
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from benchmarks.program import THREADS, bare_duckdb
+
 FileFormat: TypeAlias = Literal["jsonl", "csv"]
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 FILES = 8
 DAYS = 10
-_ENGINE_THREADS = 2
-_COLUMNS = (
-    "event_id,user_id,event_time,platform,amount,session_seconds,battery_percent,is_foreground,payload"  # of the CSV
+EVENT_COLUMNS = {  # of the CSV, and the type DuckDB has for each
+    "event_id": "VARCHAR",
+    "user_id": "VARCHAR",
+    "event_time": "TIMESTAMPTZ",
+    "platform": "VARCHAR",
+    "amount": "DECIMAL(12,2)",
+    "session_seconds": "BIGINT",
+    "battery_percent": "BIGINT",
+    "is_foreground": "BOOLEAN",
+    "payload": "VARCHAR",
+}
+PAYLOAD_SHAPE = (
+    '{"screen":"VARCHAR","app_version":"VARCHAR","network":{"kind":"VARCHAR","rtt_ms":"BIGINT"},"tags":["VARCHAR"]}'
 )
 
 # What is wrong with a bad row. Readers without rejects keep those of which the key and the time can be read.
@@ -59,10 +71,7 @@ def files_of(folder: Path, file_format: FileFormat) -> list[Path]:
 
 
 def _generate(folder: Path, rows: int, formats: tuple[FileFormat, ...]) -> Events:
-    import duckdb  # noqa: PLC0415  # whoever only reads the manifest must stay a small process
-
-    connection = duckdb.connect()
-    connection.execute(f"set threads = {_ENGINE_THREADS}")
+    connection = bare_duckdb()
 
     def write(place: tuple[FileFormat, int]) -> tuple[FileFormat, int, int]:
         file_format, number = place
@@ -73,14 +82,14 @@ def _generate(folder: Path, rows: int, formats: tuple[FileFormat, ...]) -> Event
         # No name and no time in the header: the same rows are the same bytes.
         with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
             if file_format == "csv":
-                plain += packed.write(f"{_COLUMNS}\n".encode())
+                plain += packed.write(f"{','.join(EVENT_COLUMNS)}\n".encode())
             # Rows are made as they are written, never held: there may be more of them than memory takes.
             cursor.execute(f"select {_LINE[file_format]} from ({_rows_sql(rows, number)})")
             while lines := cursor.fetchmany(20_000):
                 plain += packed.write("".join(f"{line}\n" for (line,) in lines).encode())
         return file_format, plain, path.stat().st_size
 
-    with ThreadPoolExecutor(_ENGINE_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         written = list(pool.map(write, [(one, number) for one in formats for number in range(FILES)]))
     every = " union all ".join(f"select e, kind from ({_rows_sql(rows, number)})" for number in range(FILES))
     connection.execute(f"create table row as {every}").fetchall()

@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.contender import CONTENDERS, LANDING, Contender
 from benchmarks.events import FORMATS, Events, FileFormat, files_of, read_events
 from benchmarks.measure import run_measured
+from benchmarks.program import bench_folder
 from benchmarks.report import Circumstances, Measurement, Report
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -26,7 +27,7 @@ _REST_SECONDS = 6.0  # a file in landing counts as complete once it rested for f
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
-    folder = (asked.folder or Path(os.environ.get("SLICE_HOME", ".slice")) / "bench").resolve()
+    folder = bench_folder(asked.folder)
     source = folder / f"events-{asked.rows}"
     print(f"{asked.rows:,} events in {source}", flush=True)
     _run_alone(["benchmarks.events", str(source), str(asked.rows)])

@@ -6,7 +6,6 @@ batch touches is the same, so what it costs more on the large table is what grow
 """
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -14,18 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from benchmarks.contender import DEFS
+from benchmarks.program import bare_duckdb, bench_folder, heading
 from benchmarks.report import Circumstances, met
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING, Lake, open_lake
 from slice_platform.lake.query import query
 from slice_platform.lake.table import DataFile, data_files, load_table
 from slice_platform.settings import load_settings
-
-if TYPE_CHECKING:
-    import duckdb
 
 RESULTS = Path(__file__).with_name("LATE_BATCH.md")
 ROWS, LATE_ROWS, ROUNDS = 20_000_000, 200_000, 3
@@ -65,7 +61,7 @@ class Table:
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
-    folder = (asked.folder or Path(os.environ.get("SLICE_HOME", ".slice")) / "bench").resolve()
+    folder = bench_folder(asked.folder)
     started = Circumstances.now()
     per_day = asked.rows // DAYS
     tables = [_table(folder / f"late-{days}", days, per_day, asked) for days in (SMALL_DAYS, DAYS)]
@@ -139,20 +135,11 @@ def _check(lake: Lake, expected: int) -> None:
 
 
 def _land(lake: Lake, name: str, sql: str) -> None:
-    connection = _engine()
+    connection = bare_duckdb()
     path = f"{lake.store.path(LANDING)}/{_DATASET}/{name}.parquet"
     lake.store.make_dir(f"{LANDING}/{_DATASET}")
     connection.execute(f"copy ({sql}) to '{path}' (format parquet, compression zstd)").fetchall()
     connection.close()
-
-
-def _engine() -> "duckdb.DuckDBPyConnection":
-    import duckdb  # noqa: PLC0415  # beside the platform's own
-
-    connection = duckdb.connect()
-    connection.execute("set threads = 2")
-    connection.execute("set enable_progress_bar = false")
-    return connection
 
 
 def _days_sql(days: range, per_day: int) -> str:
@@ -185,14 +172,7 @@ def _report(tables: list[Table], started: Circumstances, asked: argparse.Namespa
     options = f" --rows {asked.rows}" if asked.rows != ROWS else ""
     options += f" --late-rows {asked.late_rows}" if asked.late_rows != LATE_ROWS else ""
     options += f" --rounds {asked.rounds}" if asked.rounds != ROUNDS else ""
-    yield "# A late batch, measured"
-    yield ""
-    yield (
-        f"Written by `python -m benchmarks.late_batch{options}` on {started.measured_at:%Y-%m-%d}; run it again rather "
-        "than edit this file."
-    )
-    yield ""
-    yield from started.lines()
+    yield from heading("A late batch, measured", f"python -m benchmarks.late_batch{options}", started)
     yield f"- A late batch: {asked.late_rows:,} rows over {LATE_DAYS} days, one in {_AGAIN} with a key that is there."
     yield "  Keys are in no order, so any file may hold any of them: the key column of the whole table is read."
     yield f"- Seconds from landing to the commit: median (lowest - highest) of {asked.rounds} late batches."

@@ -9,7 +9,6 @@ for small files; its own seconds are shown apart. The snapshots of the last hour
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.contender import DEFS
+from benchmarks.program import bench_folder, heading
 from benchmarks.report import Circumstances
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING, Lake, open_lake
@@ -63,7 +63,7 @@ class Run:
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
-    folder = (asked.folder or Path(os.environ.get("SLICE_HOME", ".slice")) / "bench").resolve()
+    folder = bench_folder(asked.folder)
     started = Circumstances.now()
     runs = [_run(folder / "with-upkeep", asked.batches, asked.every)]
     if asked.without:
@@ -129,22 +129,10 @@ def _batch(number: int) -> bytes:
 
 
 def _report(runs: list[Run], started: Circumstances, asked: argparse.Namespace) -> Iterator[str]:
-    libraries = ", ".join(f"{name} {started.libraries[name]}" for name in ("duckdb", "pyarrow", "pyiceberg"))
     options = f" --batches {asked.batches}" if asked.batches != BATCHES else ""
     options += f" --every {asked.every}" if asked.every != EVERY else ""
     options += f" --without {asked.without}" if asked.without != WITHOUT else ""
-    yield "# Micro-batches, measured"
-    yield ""
-    yield (
-        f"Written by `python -m benchmarks.micro_batches{options}` on {started.measured_at:%Y-%m-%d}; run it again "
-        "rather than edit this file."
-    )
-    yield ""
-    yield (
-        f"- Machine: {started.cores} cores, {started.memory_bytes / 1000**3:.0f} GB of memory, {started.system}; "
-        f"load average {started.load:.1f} before the first batch."
-    )
-    yield f"- Python {started.python}, {libraries}."
+    yield from heading("Micro-batches, measured", f"python -m benchmarks.micro_batches{options}", started)
     yield f"- A batch: one file of {ROWS} rows over {_DAYS} days, mode merge, keys in no order; landing to commit."
     yield ""
     yield "| | batches | first, s | last, s | last / first | upkeeps | seconds of one | data files at the end |"

@@ -5,23 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.events import FileFormat
+from benchmarks.events import EVENT_COLUMNS, PAYLOAD_SHAPE, FileFormat
+from benchmarks.program import bare_duckdb
 
 # dlt is imported by whoever runs it: no other process must pay for it.
 # ruff: noqa: PLC0415
 
 _CHUNK_ROWS = 20_000
-_TYPES = {
-    "event_id": "VARCHAR",
-    "user_id": "VARCHAR",
-    "event_time": "TIMESTAMPTZ",
-    "platform": "VARCHAR",
-    "amount": "DECIMAL(12,2)",
-    "session_seconds": "BIGINT",
-    "battery_percent": "BIGINT",
-    "is_foreground": "BOOLEAN",
-    "payload": "VARCHAR",
-}
 _COLUMNS: dict[str, dict[str, Any]] = {
     "event_id": {"data_type": "text"},
     "user_id": {"data_type": "text"},
@@ -40,9 +30,6 @@ _SETTINGS = {
     "NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS": "200000",
     "EXTRACT__DATA_WRITER__FILE_MAX_ITEMS": "200000",  # several files, so that two processes share them
 }
-_SHAPE = (
-    '{"screen":"VARCHAR","app_version":"VARCHAR","network":{"kind":"VARCHAR","rtt_ms":"BIGINT"},"tags":["VARCHAR"]}'
-)
 
 
 def run_dlt(file_format: FileFormat, paths: list[str], target: Path, row_group_rows: int) -> int:
@@ -68,7 +55,9 @@ def _resource(file_format: FileFormat, paths: list[str]) -> Any:
 
     files = filesystem(bucket_url=Path(paths[0]).parent.as_uri(), file_glob=f"*.{file_format}.gz")
     if file_format == "csv":
-        rows = read_csv_duckdb(chunk_size=_CHUNK_ROWS, use_pyarrow=True, header=True, dtype=_TYPES, ignore_errors=True)
+        rows = read_csv_duckdb(
+            chunk_size=_CHUNK_ROWS, use_pyarrow=True, header=True, dtype=EVENT_COLUMNS, ignore_errors=True
+        )
     else:
         rows = dlt.transformer(_json_rows)()
     with_key = (files | rows).with_name("events")
@@ -102,14 +91,10 @@ def _json_rows(items: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def _written(database: Path, target: Path, row_group_rows: int) -> int:
-    import duckdb
-
-    connection = duckdb.connect(str(database))
-    connection.execute("set threads = 2")
-    connection.execute("set TimeZone = 'UTC'")
-    names = ", ".join(name for name in _TYPES if name != "payload")
+    connection = bare_duckdb(str(database))
+    names = ", ".join(name for name in EVENT_COLUMNS if name != "payload")
     rows = (
-        f"select {names}, from_json(payload::json, '{_SHAPE}') as payload, "
+        f"select {names}, from_json(payload::json, '{PAYLOAD_SHAPE}') as payload, "
         "strftime(event_time, '%Y-%m-%d') as day from lake.events where event_time is not null order by day, user_id"
     )
     options = f"format parquet, compression zstd, row_group_size {row_group_rows}, partition_by (day)"

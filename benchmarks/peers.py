@@ -9,7 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from benchmarks.events import FileFormat, files_of
+from benchmarks.events import EVENT_COLUMNS, PAYLOAD_SHAPE, FileFormat, files_of
+from benchmarks.program import bare_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,20 +21,11 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 Peer: TypeAlias = Literal["duckdb", "polars", "pandas", "spark", "dlt"]
-THREADS = 2  # as many as the platform takes by default
 ROW_GROUP_ROWS = 20_480
 _TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
 _NETWORK = "STRUCT(kind VARCHAR, rtt_ms BIGINT)"
-_DUCKDB_TYPES = {
-    "event_id": "VARCHAR",
-    "user_id": "VARCHAR",
-    "event_time": "TIMESTAMPTZ",
-    "platform": "VARCHAR",
-    "amount": "DECIMAL(12,2)",
-    "session_seconds": "BIGINT",
-    "battery_percent": "BIGINT",
-    "is_foreground": "BOOLEAN",
-    "payload": f"STRUCT(screen VARCHAR, app_version VARCHAR, network {_NETWORK}, tags VARCHAR[])",
+_DUCKDB_TYPES = EVENT_COLUMNS | {
+    "payload": f"STRUCT(screen VARCHAR, app_version VARCHAR, network {_NETWORK}, tags VARCHAR[])"
 }
 
 
@@ -59,12 +51,7 @@ def run_peer(peer: Peer, file_format: FileFormat, source: Path, target: Path) ->
 
 
 def _duckdb(file_format: FileFormat, paths: list[str], target: Path) -> int:
-    import duckdb
-
-    connection = duckdb.connect()
-    connection.execute(f"set threads = {THREADS}")
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")
+    connection = bare_duckdb()
     # Step by step: as one statement, ranking and sorting rows with text in them takes longer.
     _do(
         connection,
@@ -87,14 +74,10 @@ def _duckdb_rows(file_format: FileFormat, paths: list[str]) -> str:
     if file_format == "jsonl":
         options = f"format = 'newline_delimited', columns = {_DUCKDB_TYPES}, ignore_errors = true"
         return f"select * from read_json({paths}, {options})"
-    texts = {**_DUCKDB_TYPES, "payload": "VARCHAR"}
-    shape = (
-        '{"screen":"VARCHAR","app_version":"VARCHAR","network":{"kind":"VARCHAR","rtt_ms":"BIGINT"},"tags":["VARCHAR"]}'
-    )
-    payload = f"from_json(try_cast(payload as json), '{shape}') as payload"
+    payload = f"from_json(try_cast(payload as json), '{PAYLOAD_SHAPE}') as payload"
     return (
         f"select * replace ({payload}) from read_csv({paths}, header = true, auto_detect = false, delim = ',', "
-        f"quote = '\"', escape = '\"', columns = {texts}, ignore_errors = true)"
+        f"quote = '\"', escape = '\"', columns = {EVENT_COLUMNS}, ignore_errors = true)"
     )
 
 

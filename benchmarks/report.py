@@ -11,6 +11,7 @@ from statistics import median
 from benchmarks.contender import CONTENDERS, Contender
 from benchmarks.events import FORMATS, Events, FileFormat
 from benchmarks.measure import Cost
+from benchmarks.program import heading
 
 GOAL_RATIO = 1.5  # of the seconds of bare DuckDB
 GOAL_SLOWER: dict[Contender, float] = {"spark": 5.0, "dlt": 5.0}  # times the seconds of slice ingest
@@ -105,14 +106,10 @@ class Report:
         return "\n".join([*self._head(), *self._tables(), *self._verdict(), *self._reading(), *_others()]) + "\n"
 
     def _head(self) -> Iterator[str]:
-        now, events = self.started, self.events
+        events = self.events
         rounds = max(m.round for m in self.measured)
         bad = sum(count for kind, count in events.rows_by_kind.items() if kind != "good")
-        yield "# Ingest, measured"
-        yield ""
-        yield f"Written by `{self.command}` on {now.measured_at:%Y-%m-%d}; run it again rather than edit this file."
-        yield ""
-        yield from now.lines()
+        yield from heading("Ingest, measured", self.command, self.started)
         yield f"- Data: {events.rows:,} device events, seeded: 5 % repeat a key, {bad:,} are bad; in 8 files as"
         for file_format, name in _FORMAT_NAMES.items():
             plain, stored = events.plain_bytes[file_format] / _MB, events.stored_bytes[file_format] / _MB

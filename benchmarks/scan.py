@@ -1,4 +1,4 @@
-"""What three questions to a consumer header cost: `python -m benchmarks.scan`, a few minutes.
+"""What three questions to a consumer header cost: `python -m benchmarks.scan`, about twenty minutes.
 
 Count all, count one state, eight columns of one state; asked of the gz CSV as it came, of flat Parquet in the order of
 the CSV, and of our table. The state is the one with 2.3 % of the rows, as California had in the header that the
@@ -7,7 +7,6 @@ questions come from; California itself, with its true 11.9 %, is shown as well.
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import time
@@ -15,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from benchmarks.consumers import COLUMNS, Consumers, columns, ensure_consumers, write_definition
+from benchmarks.program import bare_duckdb, bench_folder, heading
 from benchmarks.report import Circumstances, met
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING, Lake, open_lake
@@ -25,11 +24,8 @@ from slice_platform.lake.query import query
 from slice_platform.lake.scan_cost import ScanCost
 from slice_platform.settings import load_settings
 
-if TYPE_CHECKING:
-    import duckdb
-
 RESULTS = Path(__file__).with_name("SCAN.md")
-ROWS, ROUNDS = 1_000_000, 5
+ROWS, ROUNDS = 3_000_000, 3
 STATE, LARGEST = "WA", "CA"
 FILE_BYTES = 8 * 1024**2
 GOAL_FASTER, GOAL_FEWER = 150.0, 250.0
@@ -69,7 +65,7 @@ class Answer:
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
-    folder = (asked.folder or Path(os.environ.get("SLICE_HOME", ".slice")) / "bench").resolve()
+    folder = bench_folder(asked.folder)
     source, home = folder / f"consumers-{asked.rows}", folder / "scan"
     made = ensure_consumers(source, asked.rows)
     write_definition(folder / "defs")
@@ -132,21 +128,12 @@ def _sources(lake: Lake, source: Path, home: Path) -> dict[str, Source]:
     }
 
 
-def _engine() -> "duckdb.DuckDBPyConnection":
-    import duckdb  # noqa: PLC0415  # beside the platform's own
-
-    connection = duckdb.connect()
-    connection.execute("set threads = 2")
-    connection.execute("set enable_progress_bar = false")
-    return connection
-
-
 def _copy_flat(csv: str, flat: Path) -> None:
-    _engine().execute(f"copy (select * from {csv}) to '{flat}' (format parquet, compression snappy)").fetchall()
+    bare_duckdb().execute(f"copy (select * from {csv}) to '{flat}' (format parquet, compression snappy)").fetchall()
 
 
 def _of_files(question: Question, relation: str, files: list[Path]) -> tuple[int, ScanCost]:
-    connection = _engine()
+    connection = bare_duckdb()
     connection.execute("set enable_profiling = 'no_output'")
     connection.execute("set profiling_coverage = 'all'")
     found = connection.sql(question.of(relation)).to_arrow_table()
@@ -195,14 +182,7 @@ def _report(
 ) -> Iterator[str]:
     options = f" --rows {asked.rows}" if asked.rows != ROWS else ""
     options += f" --rounds {asked.rounds}" if asked.rounds != ROUNDS else ""
-    yield "# Scans, measured"
-    yield ""
-    yield (
-        f"Written by `python -m benchmarks.scan{options}` on {started.measured_at:%Y-%m-%d}; run it again rather than "
-        "edit this file."
-    )
-    yield ""
-    yield from started.lines()
+    yield from heading("Scans, measured", f"python -m benchmarks.scan{options}", started)
     yield f"- Data: {made.rows:,} rows of {COLUMNS} columns, plain {made.plain_bytes / _MB:,.0f} MB; as"
     yield f"  {', '.join(f'{name} {size / _MB:,.1f} MB' for name, size in stored.items())}."
     yield f"- Our table is sorted by state and address, in {files} files of about {asked.file_bytes / 1024**2:.0f} MB:"

@@ -19,6 +19,7 @@ from benchmarks.contender import DEFS
 from benchmarks.events import FILES as EVENT_FILES
 from benchmarks.events import ensure_events, files_of
 from benchmarks.measure import Cost, run_measured, watched
+from benchmarks.program import bench_folder, heading
 from benchmarks.report import Circumstances, met
 
 RESULTS = Path(__file__).with_name("VOLUME.md")
@@ -58,7 +59,7 @@ class Outcome:
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
-    folder = (asked.folder or Path(os.environ.get("SLICE_HOME", ".slice")) / "bench").resolve()
+    folder = bench_folder(asked.folder)
     batches = [_events(folder, asked.events), _consumers(folder, asked.consumers)]
     started = Circumstances.now()
     outcomes = [_measure(batch, folder / "volume") for batch in batches]
@@ -117,14 +118,7 @@ def _measure(batch: Batch, home: Path) -> Outcome:
 def _report(outcomes: list[Outcome], started: Circumstances, asked: argparse.Namespace) -> Iterator[str]:
     options = f" --events {asked.events}" if asked.events != EVENTS else ""
     options += f" --consumers {asked.consumers}" if asked.consumers != CONSUMERS else ""
-    yield "# Batches above memory, measured"
-    yield ""
-    yield (
-        f"Written by `python -m benchmarks.volume{options}` on {started.measured_at:%Y-%m-%d}; run it again rather "
-        "than edit this file."
-    )
-    yield ""
-    yield from started.lines()
+    yield from heading("Batches above memory, measured", f"python -m benchmarks.volume{options}", started)
     yield f"- Each batch once, in one commit, with `SLICE_DUCKDB_MEMORY_LIMIT={MEMORY_LIMIT}` and two threads."
     yield "- Seconds and peak memory are those of the whole process, from landing to the commit."
     yield "- On disk: the most that lay in the spill folder at once; that is the stage, and the files being unpacked."

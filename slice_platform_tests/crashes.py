@@ -1,9 +1,13 @@
 """Crashes at any step: a lake whose store and ledger die before or after their n-th call."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 
 from slice_platform.lake.lake import Lake
 from slice_platform.ledger import Ledger
@@ -64,3 +68,45 @@ def crash_at(lake: Lake, moment: int) -> Iterator[tuple[Lake, list[bool]]]:
         yield mortal(lake, Countdown(moment)), died
     except SimulatedCrash:
         died.append(True)
+
+
+def die(*_args: object, **_options: object) -> None:
+    """In the place of a call: the process dies before it."""
+    raise SimulatedCrash
+
+
+def dying_after(call: Callable[..., object]) -> Callable[..., object]:
+    """In the place of `call`: the process dies after it."""
+
+    def called(*args: object, **options: object) -> None:
+        call(*args, **options)
+        raise SimulatedCrash
+
+    return called
+
+
+_KILLED = """
+import os, signal, sys
+from slice_platform.lake import batch
+from slice_platform.lake.ingest import ingest
+from slice_platform.lake.lake import open_lake
+from slice_platform.lake.upkeep.compaction import compact
+from slice_platform.settings import load_settings
+
+step, work, home = sys.argv[1:]
+call = getattr(batch, step)
+
+def killed(*args, **options):
+    call(*args, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(batch, step, killed)
+with open_lake(load_settings(home=home, defs_dir=home + "/defs", landing_tick_seconds=0)) as lake:
+    ingest(lake, "feed") if work == "ingest" else compact(lake, lake.dataset("feed"))
+"""
+
+
+def kill_after(step: str, work: Literal["ingest", "compact"], home: Path) -> None:
+    """Do the work on the feed of a lake in a process of its own, which is killed after that step of its batch."""
+    ended = subprocess.run([sys.executable, "-c", _KILLED, step, work, str(home)], check=False)
+    assert ended.returncode == -signal.SIGKILL

@@ -3,10 +3,6 @@
 import gzip
 import hashlib
 import json
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,7 @@ from slice_platform.lake.rejects import folder_of
 from slice_platform.lake.table import load_table
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
-from slice_platform_tests.crashes import SimulatedCrash, crash_at
+from slice_platform_tests.crashes import SimulatedCrash, crash_at, die, dying_after, kill_after
 from slice_platform_tests.lake.feeds import (
     BY_DAY,
     DAY,
@@ -213,18 +209,6 @@ def test_a_reader_keeps_the_snapshot_it_has(make_lake: MakeLake) -> None:
     assert table_of(lake) == BOTH
 
 
-def die(*_args: object, **_options: object) -> None:
-    raise SimulatedCrash
-
-
-def dying_after(call: Callable[..., object]) -> Callable[..., object]:
-    def called(*args: object, **options: object) -> None:
-        call(*args, **options)
-        raise SimulatedCrash
-
-    return called
-
-
 def owner_of(step: str) -> object:
     """Where the step's name is looked up when it is called."""
     return Batch if step == "prove" else publish if step == "stage" else batch
@@ -289,26 +273,6 @@ def test_a_crash_around_any_call_of_store_or_ledger_is_made_good(make_lake: Make
     assert moment > 10  # fewer would mean that the crashes no longer reach the steps
 
 
-KILLED = """
-import os, signal, sys
-from slice_platform.lake import batch
-from slice_platform.lake.ingest import ingest
-from slice_platform.lake.lake import open_lake
-from slice_platform.settings import load_settings
-
-step, home = sys.argv[1:]
-call = getattr(batch, step)
-
-def killed(*args, **options):
-    call(*args, **options)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-setattr(batch, step, killed)
-with open_lake(load_settings(home=home, defs_dir=home + "/defs", landing_tick_seconds=0)) as lake:
-    ingest(lake, "feed")
-"""
-
-
 @pytest.mark.directory("the process that is killed opens the lake of a folder")
 @pytest.mark.parametrize(("step", "seen"), [("write_partitions", OLD), ("commit", BOTH)])
 def test_kill_9_in_the_middle_of_a_publish_is_made_good(
@@ -317,8 +281,7 @@ def test_kill_9_in_the_middle_of_a_publish_is_made_good(
     lake = make_lake(merged())
     deliver(lake, a_jsonl=FIRST)
     drop(lake, "feed/b.jsonl", SECOND)
-    ended = subprocess.run([sys.executable, "-c", KILLED, step, str(tmp_path)], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    kill_after(step, "ingest", tmp_path)
     assert table_of(lake) == seen
     assert len(lake.ledger.open_batches("feed")) == 1
     ingest(lake, "feed")

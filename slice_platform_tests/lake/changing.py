@@ -1,11 +1,9 @@
-"""A feed whose contract changes, in a few words, and crashes around a call."""
+"""A feed whose contract changes, in a few words."""
 
-from collections.abc import Callable
 from typing import Any
 
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.table import load_table
-from slice_platform_tests.crashes import SimulatedCrash
 from slice_platform_tests.lake.feeds import BY_DAY, feed
 from slice_platform_tests.samples import DatasetText
 
@@ -36,15 +34,3 @@ def of(*columns: dict[str, Any], **attributes: Any) -> dict[str, DatasetText]:
 def columns_of(lake: Lake) -> list[str]:
     table = load_table(lake, lake.dataset("feed"))
     return [field.name for field in table.schema().fields] if table else []
-
-
-def die(*_args: object, **_options: object) -> None:
-    raise SimulatedCrash
-
-
-def dying_after(call: Callable[..., object]) -> Callable[..., object]:
-    def called(*args: object, **options: object) -> None:
-        call(*args, **options)
-        raise SimulatedCrash
-
-    return called

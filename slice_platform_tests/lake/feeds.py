@@ -25,6 +25,8 @@ ID = {"name": "id", "logicalType": "string", "required": True}
 N = {"name": "n", "logicalType": "integer"}
 KEY = {"name": "id", "logicalType": "string", "primaryKey": True}
 DAY = {"name": "day", "logicalType": "date", "required": True}
+POSITIVE = {**N, "logicalTypeOptions": {"minimum": 0}}
+DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 BY_DAY = {"column": "day", "grain": "day", "start": "2026-01-01"}
 
 

@@ -14,8 +14,10 @@ from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.feeds import (
     BY_DAY,
     DAY,
+    DAYS,
     ID,
     KEY,
+    POSITIVE,
     N,
     assert_accounted,
     deliver,
@@ -29,8 +31,6 @@ from slice_platform_tests.lake.feeds import (
 )
 from slice_platform_tests.samples import drop
 
-POSITIVE = {**N, "logicalTypeOptions": {"minimum": 0}}
-DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 _homes = count(1)
 
 

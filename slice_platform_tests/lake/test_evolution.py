@@ -11,7 +11,7 @@ from slice_platform.lake import attempts, batch
 from slice_platform.lake.ingest import ingest, rebuild_partitions
 from slice_platform.lake.table import LostRaceError, commit, ensure_table, load_table
 from slice_platform_tests.conftest import MakeLake
-from slice_platform_tests.crashes import SimulatedCrash
+from slice_platform_tests.crashes import SimulatedCrash, die, dying_after
 from slice_platform_tests.lake.changing import (
     ALL,
     DAYS,
@@ -20,8 +20,6 @@ from slice_platform_tests.lake.changing import (
     B,
     an_object,
     columns_of,
-    die,
-    dying_after,
     money,
     objects,
     of,

@@ -13,7 +13,7 @@ from slice_platform.lake.status import status
 from slice_platform.lake.table import commit, ensure_table, load_table
 from slice_platform.records import FileStatus
 from slice_platform_tests.conftest import MakeLake
-from slice_platform_tests.crashes import SimulatedCrash
+from slice_platform_tests.crashes import SimulatedCrash, die, dying_after
 from slice_platform_tests.lake.changing import (
     ALL,
     DAYS,
@@ -22,8 +22,6 @@ from slice_platform_tests.lake.changing import (
     B,
     an_object,
     columns_of,
-    die,
-    dying_after,
     money,
     objects,
     of,

@@ -1,6 +1,5 @@
 """Compaction: fewer files, the same rows, readers undisturbed, whatever happens beside it or in its middle."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from slice_platform.lake.table import load_table
 from slice_platform.lake.upkeep import compaction
 from slice_platform.lake.upkeep.compaction import Compacted, compact
 from slice_platform_tests.conftest import MakeLake
-from slice_platform_tests.crashes import crash_at
+from slice_platform_tests.crashes import crash_at, kill_after
 from slice_platform_tests.lake.feeds import (
     BY_DAY,
     DAY,
@@ -224,34 +223,13 @@ def test_a_crash_around_any_call_of_store_or_ledger_is_made_good(make_lake: Make
     assert_accounted(lake)
 
 
-KILLED = """
-import os, signal, sys
-from slice_platform.lake import batch
-from slice_platform.lake.lake import open_lake
-from slice_platform.lake.upkeep.compaction import compact
-from slice_platform.settings import load_settings
-
-step, home = sys.argv[1:]
-call = getattr(batch, step)
-
-def killed(*args, **options):
-    call(*args, **options)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-setattr(batch, step, killed)
-with open_lake(load_settings(home=home, defs_dir=home + "/defs")) as lake:
-    compact(lake, lake.dataset("feed"))
-"""
-
-
 @pytest.mark.parametrize("step", ["write_partitions", "commit"])
 def test_kill_9_in_the_middle_is_made_good(make_lake: MakeLake, tmp_path: Path, step: str) -> None:
     lake = make_lake(merged())
     fill(lake, 6)
     rows, before = rows_of(lake, EVERYTHING), set(paths(lake))
     versions = [row.version for row in lake.ledger.list_partitions("feed")]
-    ended = subprocess.run([sys.executable, "-c", KILLED, step, str(tmp_path)], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    kill_after(step, "compact", tmp_path)
     assert len(lake.ledger.open_batches("feed")) == 1
     assert rows_of(lake, EVERYTHING) == rows
     recover(lake, lake.dataset("feed"))
