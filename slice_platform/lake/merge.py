@@ -18,6 +18,8 @@ from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.table import DataFile
 from slice_platform.lake.types import literal, quoted
 
+_MANY_FILES = 32
+
 
 @dataclass(frozen=True)
 class Leaving:
@@ -144,21 +146,33 @@ def _lose_within_batch(connection: duckdb.DuckDBPyConnection, dataset: Dataset) 
 def _lose_between_batch_and_table(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, rivals: list[DataFile]
 ) -> None:
-    if not rivals:
-        return
     key = ", ".join(quoted(name) for name in dataset.key)
+    if not (meeting := _meeting(connection, dataset, rivals)):
+        return
     run(
         connection,
         f"""create or replace temp table met as
             select old._path, old._pos, old._file_id as old_file, new._file_id, new._row, new._partition,
               {_wins(dataset)} as wins
-            from {existing_rows(dataset, [file.path for file in rivals], numbered=True)} old
+            from {existing_rows(dataset, meeting, numbered=True)} old
             anti join superseded using (_path, _pos)
             join (select * from stage anti join loser using (_file_id, _row) where _errors is null) new
               using ({key})""",
     )
     run(connection, "insert into loser select _file_id, _row, _partition, old_file from met where not wins")
     run(connection, "insert into superseded select _path, _pos, old_file, _file_id from met where wins")
+
+
+def _meeting(connection: duckdb.DuckDBPyConnection, dataset: Dataset, rivals: list[DataFile]) -> list[str]:
+    """The data files with a key of the batch. Of many files the keys are read first, and of most files only these."""
+    paths = [file.path for file in rivals]
+    if len(paths) < _MANY_FILES:
+        return paths
+    key = ", ".join(quoted(name) for name in dataset.key)
+    staged = f"(select {key} from stage where _errors is null)"
+    old = existing_rows(dataset, paths, numbered=True)
+    found = run(connection, f"select distinct _path from {old} semi join {staged} using ({key}) order by 1")
+    return [path for (path,) in found]
 
 
 def _wins(dataset: Dataset) -> str:

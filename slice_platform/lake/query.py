@@ -26,6 +26,7 @@ from slice_platform.lake.table import load_table
 from slice_platform.lake.types import literal, quoted
 from slice_platform.lake.views import View, curated_columns, curated_view, no_rows
 
+_CATALOG = ("TABLE_FUNCTION", "SHOW_REF")
 _UNKNOWN_TABLE = re.compile(r"Table with name (\S+) does not exist")
 
 
@@ -53,7 +54,7 @@ def query(lake: Lake, sql: str) -> QueryResult:
         tree = read_statement(connection, sql)
         views = _views(lake, connection, tree)
         with _told(lake):
-            _offer(lake, connection, views)
+            _offer(lake, connection, views, tree)
             _lock(connection, [path for view in views.values() for path in view.paths])
             table = connection.sql(sql).to_arrow_table()  # run by execute(), the profile would count no bytes
         return QueryResult(table, _cost(connection, list(views.values())))
@@ -76,11 +77,17 @@ def _views(lake: Lake, connection: duckdb.DuckDBPyConnection, tree: Node) -> dic
     return views
 
 
-def _offer(lake: Lake, connection: duckdb.DuckDBPyConnection, views: dict[tuple[str, str], View]) -> None:
+def _offer(lake: Lake, connection: duckdb.DuckDBPyConnection, views: dict[tuple[str, str], View], tree: Node) -> None:
     """Create the views. Tables the statement does not name are shown in the catalog, with columns and no rows."""
+    wanted = {table_name(node) for node in tree.walk() if node.type == "BASE_TABLE"}
+    every = {(tier, name.lower()) for tier in (CURATED, RAW) for name in lake.datasets}
+    # Binding the columns of every table takes longer than most answers: only for who may look at the catalog.
+    shown = every if wanted - every or any(node.type in _CATALOG for node in tree.walk()) else wanted
     for tier in (CURATED, RAW):
         run(connection, f"create schema {tier}")
         for name, dataset in lake.datasets.items():
+            if (tier, name.lower()) not in shown:
+                continue
             view = views.get((tier, name.lower()))
             sql = view.sql if view else no_rows(_columns(tier, dataset))
             run(connection, f"create view {tier}.{quoted(name)} as {sql}")

@@ -166,7 +166,7 @@ def _prove_copy(lake: Lake, source_key: str, key: str, written: Digest) -> Diges
     if not stored.agrees_with(written):
         raise StoreUnavailable(
             f"Copying {source_key!r} to {key!r}: what was stored differs from what was read. "
-            f"{source_key!r} is where it was; check the disk or bucket, then run the job again."
+            f"{source_key!r} stays where it is; check the disk or bucket, then run the job again."
         )
     return stored
 

@@ -1,10 +1,12 @@
 """Which row of a key stays, and which data files are written anew for it."""
 
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pyarrow.parquet as pq
 import pytest
 
+from slice_platform.lake import merge
 from slice_platform.lake.ingest import ingest
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.feeds import (
@@ -48,6 +50,20 @@ def test_only_files_with_a_superseded_row_are_rewritten(make_lake: MakeLake) -> 
     assert [before[path] for path in gone] == [2]  # of day 1 the file of a and b, not that of d
     assert [paths(lake)[path] for path in new] == [2]
     assert table_of(lake) == [("a", 2, 1), ("b", 1, 1), ("c", 1, 2), ("d", 1, 1)]
+    assert_accounted(lake)
+
+
+def test_of_a_table_in_many_files_only_those_with_a_key_of_the_batch_are_rewritten(make_lake: MakeLake) -> None:
+    lake = make_lake(merged())
+    days = [str(date(2026, 1, 1) + timedelta(days=number)) for number in range(40)]
+    deliver(lake, a_jsonl=jsonl(*({"id": f"k{number:02d}", "n": 5, "day": day} for number, day in enumerate(days))))
+    before = paths(lake)
+    assert len(before) == 40 > merge._MANY_FILES
+    newer, older = {"id": "k07", "n": 6, "day": days[20]}, {"id": "k30", "n": 4, "day": days[30]}
+    deliver(lake, b_jsonl=jsonl(newer, older, {"id": "new", "n": 1, "day": days[3]}))
+    (gone,) = before.keys() - paths(lake).keys()
+    assert pq.read_table(opened(lake, gone)).column("id").to_pylist() == ["k07"]
+    assert rows_of(lake, "select id, n from curated.feed where n <> 5 order by id") == [("k07", 6), ("new", 1)]
     assert_accounted(lake)
 
 

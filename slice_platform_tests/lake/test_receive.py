@@ -160,7 +160,7 @@ def test_a_copy_that_differs_is_told_and_the_object_stays(make_lake: MakeLake, m
     drop(lake, "trips/a.csv", b"id\n")
     with monkeypatch.context() as patched:
         patched.setattr(lake.store, "digest", lambda _key: Digest(4, "0" * 64))
-        with pytest.raises(StoreUnavailable, match=r"'landing/trips/a\.csv'.*differs.*still in landing"):
+        with pytest.raises(StoreUnavailable, match=r"'landing/trips/a\.csv'.*differs.*stays where it is"):
             take(lake)
     assert [entry.key for entry in lake.store.list(LANDING)] == ["landing/trips/a.csv"]
     (row,) = take(lake).accepted
