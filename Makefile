@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test dev check bench lock clean
+.PHONY: help setup setup-bench demo test dev check bench lock clean
 
 IS_NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # Tried by running it: a version manager's shim may be on the PATH for a Python that is not installed.
@@ -20,6 +20,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
+
+setup-bench: $(BENCH_STAMP) # Spark and dlt, which only benchmarks and their tests need
 
 demo: $(STAMP) ## Ingest 336 776 real flights, query them, and say what to try next
 	$(BIN)/slice demo $(ARGS)

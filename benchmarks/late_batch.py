@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from statistics import median
 
@@ -91,7 +92,7 @@ def _table(home: Path, days: int, per_day: int, asked: argparse.Namespace) -> Ta
             fill_seconds = time.perf_counter() - begun
             before = _files(lake)
             rounds = tuple(_late(lake, days, per_day, asked.late_rows, number) for number in range(asked.rounds))
-            known = asked.late_rows // LATE_DAYS // _AGAIN * LATE_DAYS * asked.rounds
+            known = ceil(asked.late_rows // LATE_DAYS / _AGAIN) * LATE_DAYS * asked.rounds
             _check(lake, days * per_day + asked.late_rows // LATE_DAYS * LATE_DAYS * asked.rounds - known)
             stored = sum(file.size_bytes for file in before.values())
             return Table(days, days * per_day, len(before), stored, fill_seconds, rounds)

@@ -27,7 +27,7 @@ from slice_platform.lake.header_sample import difference
 from slice_platform.lake.repeated_keys import key_given_twice
 from slice_platform.lake.types import Field as Inner
 from slice_platform.lake.types import LogicalType, duckdb_type, literal, quoted
-from slice_platform.lake.unknown_columns import KnownObject, Records, has_more, keys_of, known_objects, unknown_keys
+from slice_platform.lake.unknown_columns import KnownObject, Records, has_odd_keys, keys_of, known_objects, unknown_keys
 
 MAX_LINE_BYTES = 16 * 1024**2
 BUFFER_BYTES = 2 * MAX_LINE_BYTES  # DuckDB's own choice is sixteen lines: 256 MB for each file that is being read
@@ -191,13 +191,14 @@ def _jsonl(dataset: Dataset, source: SourceFile) -> Relation:
     sql = f"""
         select {texts}, {docs}_row, line as _raw,
           case when j is null then 'the line is not JSON' when not is_object then 'the line is not a JSON object'
-            when {has_more("ks", known, "r")} then {key_given_twice("j", known, "ks")} end as _broken,
-          case when is_object and ({has_more("ks", known, "r")}) then {unknown_keys("j", known, "ks")} end as _extra
-        from (select *, from_json(o, {shape}) as r, {keys_of("o", known)} as ks
-          from (select *, case when is_object then j end as o
-            from (select *, regexp_matches(j, {literal(_OBJECT)}) as is_object
-              from (select line, _row, try_cast(line as json) as j
-                from {numbered} where not regexp_full_match(line, {literal(_BLANK)})))))"""
+            when is_odd then {key_given_twice("j", known, "ks")} end as _broken,
+          case when is_object and is_odd then {unknown_keys("j", known, "ks")} end as _extra
+        from (select *, {has_odd_keys("ks", known, "r")} as is_odd
+          from (select *, from_json(o, {shape}) as r, {keys_of("o", known)} as ks
+            from (select *, case when is_object then j end as o
+              from (select *, regexp_matches(j, {literal(_OBJECT)}) as is_object
+                from (select line, _row, try_cast(line as json) as j
+                  from {numbered} where not regexp_full_match(line, {literal(_BLANK)}))))))"""
     return Relation(sql, Records(numbered, {}, tuple(("try_cast(line as json)", one) for one in known)))
 
 

@@ -12,6 +12,7 @@ from slice_platform.lake.types import LogicalType, literal, quoted
 MOST_NAMES = 20
 MOST_SAMPLES = 3
 _LOOKED_AT = 1000  # records for the samples of a column that all records have
+_FEW_NAMES = 40
 _LOOKED_AT_PER_KEY = 20
 _MOST_CHARACTERS = 40
 
@@ -84,19 +85,27 @@ def keys_of(document: str, objects: Sequence[KnownObject]) -> str:
     return f"json_keys({document}, [{', '.join(literal(one.path) for one in objects if not one.is_repeated)}])"
 
 
-def has_more(keys: str, objects: Sequence[KnownObject], record: str) -> str:
-    """SQL of a quick look: whether an object has more keys than values of the contract, so that a closer look is due.
+def has_odd_keys(keys: str, objects: Sequence[KnownObject], record: str) -> str:
+    """SQL that is true where an object may have a key beyond the contract, or one twice: a closer look is due.
 
     `keys` is what `keys_of` gave, `record` the struct that was read. In arrays of objects only the closer look tells.
     """
     if any(one.is_repeated for one in objects):
         return "true"
-    looks = []
-    for nth, one in enumerate(objects, start=1):
-        there = ".".join((record, *map(quoted, one.at)))
-        filled = " + ".join(f"({there}.{quoted(name)} is not null)::int" for name in one.names)
-        looks.append(f"coalesce(len({keys}[{nth}]) > {filled}, false)")
-    return " or ".join(looks)
+    return " or ".join(_is_odd(f"{keys}[{nth}]", one, record) for nth, one in enumerate(objects, start=1))
+
+
+def _is_odd(keys: str, known: KnownObject, record: str) -> str:
+    """As many values as keys: nothing is odd, which costs next to nothing. Else keys are counted, as some are null."""
+    there = ".".join((record, *map(quoted, known.at)))
+    filled = " + ".join(f"({there}.{quoted(name)} is not null)::int" for name in known.names)
+    if len(known.names) <= _FEW_NAMES:
+        counted = " + ".join(f"list_contains({keys}, {literal(name)})::int" for name in known.names)
+        odd = f"len({keys}) > {counted}"
+    else:  # a look for each of n names would cost n x n
+        names = ", ".join(map(literal, known.names))
+        odd = f"len({keys}) > list_unique({keys}) or not list_has_all([{names}], {keys})"
+    return f"case when len({keys}) > {filled} then {odd} else false end"
 
 
 def unknown_keys(document: str, objects: Sequence[KnownObject], keys: str | None = None) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.events import FORMATS, FileFormat, ensure_events
 from benchmarks.measure import run_measured
-from slice_platform_tests.tools import require_tool
+from slice_platform_tests.tools import require_package, require_tool
 
 
 def _rows(peer: str, file_format: FileFormat, folder: Path) -> int:
@@ -21,7 +21,7 @@ def _rows(peer: str, file_format: FileFormat, folder: Path) -> int:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_dlt_keeps_the_latest_row_of_each_key(file_format: FileFormat, tmp_path: Path) -> None:
-    pytest.importorskip("dlt", reason="needs the extra `bench`")
+    require_package("dlt", "bench")
     events = ensure_events(tmp_path, 3000)
     expected = events.keys_with_soft if file_format == "jsonl" else events.keys_with_soft_but_amount
     assert _rows("dlt", file_format, tmp_path) == expected
@@ -29,7 +29,7 @@ def test_dlt_keeps_the_latest_row_of_each_key(file_format: FileFormat, tmp_path:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_spark_keeps_the_latest_row_of_each_key(file_format: FileFormat, tmp_path: Path) -> None:
-    pytest.importorskip("py4j", reason="needs the extra `bench`")
+    require_package("pyspark", "bench")
     require_tool("java")
     events = ensure_events(tmp_path, 3000)
     assert _rows("spark", file_format, tmp_path) == events.keys_with_soft

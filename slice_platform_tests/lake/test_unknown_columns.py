@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from slice_platform.lake import unknown_columns
 from slice_platform.lake.audit import Verdict
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.rejects import folder_of
@@ -60,6 +61,17 @@ def test_keys_of_json_lines_are_counted_and_the_most_frequent_come_first(make_la
         "beta: 3 rows, such as '1', 'two', '[3]'",
         "alpha: 1 row",
     ]
+
+
+@pytest.mark.parametrize("columns", [1, unknown_columns._FEW_NAMES])
+def test_nothing_hides_behind_a_key_that_is_null(make_lake: MakeLake, columns: int) -> None:
+    lake = make_lake(feed(ID, *({"name": f"c{n}", "logicalType": "string"} for n in range(columns))))
+    lines = [b'{"id":"a","c0":null}', b'{"id":"b","c0":null,"odd":1}', b'{"id":"c","c0":null,"c0":null}']
+    lines += [b'{"id":"d","id":"d"}', b'{"id":"e","c0":"x"}']
+    assert told(lake, a_jsonl=b"\n".join(lines)) == ["odd: 1 row, such as '1'"]
+    assert rows_of(lake, "select id from curated.feed order by id") == [("a",), ("b",), ("e",)]
+    (row,) = lake.ledger.list_files("feed")
+    assert (row.rows_read, row.rows_published, row.rows_rejected) == (5, 3, 2)
 
 
 @pytest.mark.parametrize("name", ["a_jsonl", "a_csv", "a_parquet"])
