@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from slice_platform.lake.accounts import (
@@ -65,7 +66,30 @@ def publish(
     return with_attempts(lake, dataset, once)
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What the files of a batch have, and which of them pass."""
+
+    audited: tuple[AuditedFile, ...]
+    accepted: tuple[AuditedFile, ...]
+    everywhere: RowCounts  # good rows, those of refused files included
+    rejected: Counter[str]
+
+    @property
+    def partitions(self) -> set[str]:
+        return {key for key, _ in self.everywhere}
+
+
 def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, progress: Progress) -> Published:
+    judged = _judge(batch, refuses, progress)
+    if judged.accepted or retracted:
+        return _put(batch, judged, retracted)
+    rows = partition_rows({}, MergePlan((), (), {}, {}), Counter(), judged.partitions)
+    return Published(judged.audited, {}, changes(rows, judged.everywhere, []))
+
+
+def _judge(batch: Batch, refuses: Refuses, progress: Progress) -> _Judged:
+    """Read and audit the files; those that fail are set aside, and their rows are out of the stage."""
     lake, connection, dataset = batch.lake, batch.connection, batch.dataset
     staged = stage(lake, connection, dataset, list(batch.files), progress)
     if dataset.spec.mode == "append":
@@ -74,11 +98,13 @@ def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, pr
     everywhere, rejected = good_rows(connection), rejected_rows(connection)
     is_refused = refuses(audited)
     accepted = _set_bad_ones_aside(batch, audited)
-    if is_refused:
-        accepted = []
-    if not accepted and not retracted:
-        rows = partition_rows({}, MergePlan((), (), {}, {}), Counter(), {key for key, _ in everywhere})
-        return Published(tuple(audited), {}, changes(rows, everywhere, []))
+    return _Judged(tuple(audited), () if is_refused else tuple(accepted), everywhere, rejected)
+
+
+def _put(batch: Batch, judged: _Judged, retracted: tuple[int, ...]) -> Published:
+    """Merge what is staged into the table, let what is withdrawn go, and commit."""
+    lake, connection, dataset = batch.lake, batch.connection, batch.dataset
+    accepted = list(judged.accepted)
     named = succession(lake, dataset.name, [one.staged.file for one in accepted])
     withdrawn = (*named.withdrawn, *map(Withdrawal, retracted))
     outdated = _take_outdated(batch, named.outdated)
@@ -95,7 +121,7 @@ def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, pr
     accounts = accounts_of(accepted, plan, good | outdated, count_by_file(connection, written), named.outdated)
     batch.prove(plan, accounts.values(), written)
     came_back = counted_by_file(good_rows(connection), returning.files)
-    rows = partition_rows(good, plan, rejected, {key for key, _ in everywhere})
+    rows = partition_rows(good, plan, judged.rejected, judged.partitions)
     receipt = BatchReceipt(
         files=tuple(accounts.values()),
         superseded=_moved(plan, came_back, accounts.keys() | {one.file_id for one in withdrawn}),
@@ -105,7 +131,7 @@ def _publish_once(batch: Batch, retracted: tuple[int, ...], refuses: Refuses, pr
         hidden=plan.hidden,
     )
     snapshot_id, now = batch.commit(plan, written, receipt)
-    return Published(tuple(audited), accounts, changes(rows, everywhere, now), snapshot_id, withdrawn)
+    return Published(judged.audited, accounts, changes(rows, judged.everywhere, now), snapshot_id, withdrawn)
 
 
 def _may_return(lake: Lake, dataset: Dataset, files: list[FileRow], retracted: tuple[int, ...]) -> list[FileRow]:
