@@ -17,18 +17,19 @@ STAMP := $(VENV)/.filled
 BENCH_STAMP := $(VENV)/.filled-for-bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
 
-setup-bench: $(BENCH_STAMP) # Spark and dlt, which only benchmarks and their tests need
+setup-bench: $(BENCH_STAMP) ## Add Spark and dlt, which only benchmarks and their tests need
 
 demo: $(STAMP) ## Ingest 336 776 real flights, query them, and say what to try next
 	$(BIN)/slice demo $(ARGS)
 
 # What touches store, catalog and ledger is tested on a directory and once more on S3, Glue and Postgres.
-IN_BOTH_WORLDS := slice_platform_tests/test_promises.py $(patsubst %,slice_platform_tests/lake/test_%.py, \
-	corrections landing merge publish query receive receive_crashes status table)
+IN_BOTH_WORLDS := slice_platform_tests/test_promises.py $(patsubst %,slice_platform_tests/lake/%.py, \
+	test_corrections test_landing test_marker_sets test_merge test_publish test_query test_receive test_receive_crashes \
+	test_status test_table upkeep/test_expiry upkeep/test_orphans)
 
 test: $(STAMP) ## Run the tests (ARGS="-k receive -x" goes to pytest)
 	$(BIN)/pytest -n 2 $(ARGS)

@@ -174,6 +174,7 @@ def test_a_repeated_set_changes_nothing_and_leaves_nothing_behind(make_lake: Mak
         assert (keys(lake), snapshots(lake), in_landing(lake), waiting(lake)) == (["a", "b"], 1, [], [])
 
 
+@pytest.mark.directory("in S3 an object appears whole")
 def test_a_file_that_is_still_written_keeps_its_set_waiting(make_lake: MakeLake) -> None:
     lake = make_lake(by_marker(), landing_tick_seconds=3600)
     put(lake, a=part("a"))

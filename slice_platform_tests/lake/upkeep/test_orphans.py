@@ -3,6 +3,7 @@
 import os
 import uuid
 from datetime import timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -116,14 +117,17 @@ def test_metadata_that_cannot_be_read_stops_it(make_lake: MakeLake, kind: str, h
     fill(lake, 2)
     plant(lake, *ORPHANS)
     before = stored(lake)
-    for path in Path(lake.settings.lake_root, "curated/feed/metadata").glob(kind):
-        if str(path.relative_to(lake.settings.lake_root)) not in ORPHANS:
-            path.unlink() if harm == "gone" else path.write_bytes(path.read_bytes()[:40])
+    for key in (one.key for one in lake.store.list("curated/feed/metadata")):
+        if fnmatch(key.rsplit("/", 1)[-1], kind) and key not in ORPHANS:
+            with lake.store.open(key) as stream:
+                beginning = stream.read(40)
+            lake.store.remove(key) if harm == "gone" else lake.store.write(key, beginning)
     with pytest.raises(UpkeepRefused, match="cannot be read.*Nothing was deleted"):
         removed(lake)
     assert stored(lake) == before
 
 
+@pytest.mark.directory("two catalogs are two SQLite files")
 def test_a_table_that_the_catalog_forgot_is_left_whole(make_lake: MakeLake, tmp_path: Path) -> None:
     lake = make_lake(merged())
     fill(lake, 2)
@@ -134,6 +138,7 @@ def test_a_table_that_the_catalog_forgot_is_left_whole(make_lake: MakeLake, tmp_
     assert objects(lake) == before
 
 
+@pytest.mark.directory("a folder is moved")
 def test_a_table_whose_files_lie_elsewhere_is_left_whole(make_lake: MakeLake, tmp_path: Path) -> None:
     fill(make_lake(merged()), 2)
     moved = tmp_path / "moved"
@@ -148,7 +153,7 @@ def test_a_data_file_that_is_missing_stops_it(make_lake: MakeLake) -> None:
     lake = make_lake(merged())
     fill(lake, 2)
     plant(lake, *ORPHANS)
-    Path(min(paths(lake))).unlink()
+    lake.store.remove(min(paths(lake)).removeprefix(lake.store.path("")))
     with pytest.raises(UpkeepRefused, match="its folder does not list"):
         removed(lake)
 
