@@ -24,9 +24,8 @@ def retract_file(name: str, file: str, console: Console) -> None:
         console.print(Text(f"{before[0].source_key} is retracted already."))
         return
     _run(RETRACT, "retract_file", {"dataset": name, "file": file}, console)
-    console.print(
-        Text(f"{before[0].source_key}: {gone:,} rows left curated.{name}; raw keeps the file. Drop it again to undo.")
-    )
+    left = f"{before[0].source_key}: {_counted(gone, 'row')} left curated.{name}"
+    console.print(Text(f"{left}; raw keeps the file. Drop it again to undo."))
 
 
 def replay_files(name: str, file: str | None, console: Console) -> None:
@@ -40,10 +39,10 @@ def replay_files(name: str, file: str | None, console: Console) -> None:
         passed = {file_id: rows - before.get(file_id, 0) for file_id, rows in after.items()}
         rejected = sum(row.rows_rejected for row in lake.ledger.list_files(name, statuses=[FileStatus.PUBLISHED]))
         aside = len(lake.ledger.quarantined_files(name))
-    console.print(
-        f"{sum(passed.values()):,} rows of {sum(rows > 0 for rows in passed.values())} files passed; still set aside: "
-        f"{rejected:,} rows and {aside} whole files (slice rejects {name})"
-    )
+    rows, files = sum(passed.values()), sum(rows > 0 for rows in passed.values())
+    came = f"{_counted(rows, 'row')} of {_counted(files, 'file')} passed" if rows else "No row passed"
+    rest = f"still set aside: {_counted(rejected, 'row')}, and {_counted(aside, 'file')} as a whole"
+    console.print(f"{came}; {rest}. Why: slice rejects {name}" if rejected or aside else f"{came}; nothing is left.")
 
 
 def rebuild_table(name: str, partitions: str | None, console: Console) -> None:
@@ -85,6 +84,10 @@ def keys_between(dataset: Dataset, text: str) -> list[str]:
             f"For all of them: slice rebuild {dataset.name}"
         )
     return known[known.index(first) : known.index(last) + 1]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _usable(lake: Lake, dataset: Dataset, file: str | None) -> dict[int, int]:

@@ -46,7 +46,7 @@ def test_a_correction_shows_both_versions(planes: Slice, tmp_path: Path) -> None
 def test_a_replay_says_how_much_passed(planes: Slice) -> None:
     shown = planes("replay", "planes")
     assert shown.exit_code == 0, shown.output
-    assert "0 rows of 0 files passed; still set aside: 1 rows and 0 whole files" in shown.output
+    assert "No row passed; still set aside: 1 row, and 0 files as a whole. Why: slice rejects planes" in shown.output
     assert rows(planes) == "40"
 
 
