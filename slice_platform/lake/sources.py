@@ -20,9 +20,10 @@ import pyarrow as pa
 from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
 
-from slice_platform.lake.cast_sql import json_path, json_shape, text_type, value_shape
+from slice_platform.lake.cast_sql import json_path, json_shape, text_type
 from slice_platform.lake.contract import Column
 from slice_platform.lake.dataset import Dataset, FileSpec
+from slice_platform.lake.documents import objects_in, with_documents
 from slice_platform.lake.header_sample import difference
 from slice_platform.lake.repeated_keys import key_given_twice
 from slice_platform.lake.types import Field as Inner
@@ -219,15 +220,12 @@ def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> Relation:
     unfit = " or ".join(f"({field} is not null and try_cast({field} as json) is null)" for _, _, field in nested)
     broken = f"case when {unfit} then 'a nested column is not JSON' end" if unfit else "null::varchar"
     docs = "".join(f"try_cast({field} as json) as _d{i}, " for i, _, field in nested)
-    there = [c for _, c, _ in nested if c.name in position]
-    known = [(f"try_cast({text(c)} as json)", list(known_objects(c.type, shown=f"{c.name}."))) for c in there]
-    keys = [unknown_keys(document, objects) for document, objects in known if objects]
-    parsed = "".join(f"from_json(_d{i}, {value_shape(c.type)}) as _t{i}, " for i, c, _ in nested)
+    known = [(f"try_cast({field} as json)", objects_in(c)) for _, c, field in nested if c.name in position]
     numbered = f"(select *, row_number() over () as _row from {_csv_sql(source, len(header))})"
-    sql = f"""
-        select {parsed}* from (
-          select {flat}{", " if flat else ""}{docs}_row, {raw} as _raw, {broken} as _broken, {_joined(keys)} as _extra
-          from {numbered})"""
+    sql = with_documents(
+        f"select {flat}{', ' if flat else ''}{docs}_row, {raw} as _raw, {broken} as _broken from {numbered}",
+        [(i, c) for i, c, _ in nested],
+    )
     beyond = {name: field for name, field in position.items() if dataset.contract.column(name) is None}
     return Relation(sql, Records(numbered, beyond, _documents(known)))
 
@@ -256,8 +254,6 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
         if column.name not in types:
             return _text(dataset, source, column, f"null::{text_type(column.type)}")
         name = quoted(column.name)
-        if column.type.is_nested:
-            return f"from_json({document(column)}, {value_shape(column.type)})"
         if column.type.kind == "integer" and types[column.name] in ("DOUBLE", "FLOAT"):
             # pandas stores whole numbers with gaps as floats: 5.0 is 5 here, 5.5 stays what it is and is rejected.
             whole = f"case when {name} = trunc({name}) then try_cast({name} as hugeint) end"  # NaN is no integer
@@ -273,16 +269,16 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
         name = quoted(column.name)
         return f"try_cast({name} as json)" if types[column.name] == "VARCHAR" else f"to_json({name})"
 
-    texts = ", ".join(f"{text(c)} as _t{i}" for i, c in _numbered(dataset))
-    docs = "".join(f"{document(c)} as _d{i}, " for i, c in _numbered(dataset) if c.type.is_nested)
-    nested = [c for c in dataset.contract.columns if c.type.is_nested and c.name in types]
-    known = [(document(c), list(known_objects(c.type, shown=f"{c.name}."))) for c in nested]
-    keys = [unknown_keys(text, objects) for text, objects in known if objects]
+    flat = "".join(f"{text(c)} as _t{i}, " for i, c in _numbered(dataset) if not c.type.is_nested)
+    nested = [(i, c) for i, c in _numbered(dataset) if c.type.is_nested]
+    docs = "".join(f"{document(c)} as _d{i}, " for i, c in nested)
+    known = [(document(c), objects_in(c)) for _, c in nested if c.name in types]
     whole = "{" + ", ".join(f"{quoted(name)}: {quoted(name)}" for name in types) + "}"
-    sql = f"""
-        select {texts}, {docs}file_row_number + 1 as _row, to_json({whole})::varchar as _raw, null::varchar as _broken,
-          {_joined(keys)} as _extra
-        from {relation}"""
+    sql = with_documents(
+        f"select {flat}{docs}file_row_number + 1 as _row, to_json({whole})::varchar as _raw, null::varchar as _broken "
+        f"from {relation}",
+        nested,
+    )
     numbered = f"(select *, file_row_number + 1 as _row from {relation})"
     beyond = {name: f"{quoted(name)}::varchar" for name in types if dataset.contract.column(name) is None}
     return Relation(sql, Records(numbered, beyond, _documents(known)))
@@ -300,10 +296,6 @@ def _refuse_names_given_twice(connection: duckdb.DuckDBPyConnection, source: Sou
     folded = [name.lower() for name in names]
     if twice := sorted({name for name in names if folded.count(name.lower()) > 1}):
         raise FileProblem(f"the file has columns of one name (case does not tell names apart): {', '.join(twice)}")
-
-
-def _joined(keys: list[str]) -> str:
-    return keys[0] if len(keys) == 1 else f"flatten([{', '.join(keys)}])" if keys else "null::varchar[]"
 
 
 def _documents(known: list[tuple[str, list[KnownObject]]]) -> tuple[tuple[str, KnownObject], ...]:

@@ -21,6 +21,7 @@ from slice_platform_tests.lake.reading import (
     reader_of,
 )
 from slice_platform_tests.lake.test_reader_csv import LIST, OBJECT
+from slice_platform_tests.lake.test_reader_parquet import parquet
 
 TEXT = {"name": "s", "logicalType": "string"}
 RATIO = {"name": "f", "logicalType": "number"}
@@ -194,6 +195,23 @@ def test_a_value_that_does_not_fit_is_refused(reader: Reader, line: bytes, colum
 def test_a_key_of_the_contract_given_twice_is_refused(reader: Reader, line: bytes, key: str) -> None:
     """Of two values some parsers take the first and some the last."""
     assert reader.read("a.jsonl", line).rejects == [(1, None, f"the key {key} is there twice", line.decode())]
+
+
+@pytest.mark.parametrize(
+    ("column", "document", "key"),
+    [("o", '{"a":1,"a":2}', "o.a"), ("o", '{"a":null,"a":null}', "o.a"), ("p", '[{"x":1},{"x":1,"x":2}]', "p[].x")],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_so_is_one_in_a_document_that_a_column_holds(
+    reader: Reader, name: str, column: str, document: str, key: str
+) -> None:
+    quoted = document.replace('"', '""')
+    content = f'id,{column}\na,"{quoted}"\nb,\n'.encode()
+    if name == "a.parquet":
+        content = parquet({"id": ["a", "b"], column: [document, None]})
+    found = reader.read(name, content)
+    assert [reason for _, _, reason, _ in found.rejects] == [f"the key {key} is there twice"]
+    assert [row[0] for row in found.rows] == ["b"]
 
 
 @pytest.mark.parametrize(
