@@ -70,7 +70,8 @@ class SqliteEventLog(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         super().dispose()
-        self._close_index()
+        with self._db_lock:
+            self._close_index()
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,6 @@
 """JSON that stands in a column of CSV or Parquet: its values, and what is odd about its keys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from slice_platform.lake.cast_sql import value_shape
 from slice_platform.lake.contract import Column
@@ -11,6 +11,12 @@ from slice_platform.lake.unknown_columns import KnownObject, has_odd_keys, keys_
 def objects_in(column: Column) -> list[KnownObject]:
     """The objects of the contract in the documents of a column."""
     return list(known_objects(column.type, shown=f"{column.name}."))
+
+
+def unless_json(texts: Iterable[str]) -> str:
+    """SQL of the reason why a record cannot be read where one of the texts, as far as it is there, is no JSON."""
+    unfit = " or ".join(f"({text} is not null and try_cast({text} as json) is null)" for text in texts)
+    return f"case when {unfit} then 'a nested column is not JSON' end" if unfit else "null::varchar"
 
 
 def with_documents(relation: str, columns: Sequence[tuple[int, Column]]) -> str:

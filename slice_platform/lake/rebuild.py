@@ -111,8 +111,8 @@ def _refuse_what_reads_otherwise(batch: Batch, staged: list[StagedFile]) -> None
         if otherwise:
             raise RebuildRefused(
                 f"Rebuilding partitions of {name!r}: {one.file.raw_key!r} {otherwise}. "
-                f"Restore the contract or the object, or rebuild the whole table under the contract as it is now: "
-                f"slice rebuild {name}. Nothing was changed."
+                "The contract, the object or the platform is another since. Restore it, or rebuild the whole table as "
+                f"files are read now: slice rebuild {name}. Nothing was changed."
             )
 
 

@@ -85,7 +85,8 @@ def readmit(lake: Lake, dataset: Dataset, row: FileRow) -> FileRow:
         return lake.ledger.update_file(row.id, status=FileStatus.RECEIVED)
     # It was refused unread, and lies in quarantine alone.
     raw_key = _raw_key(dataset.name, row.id, row.received_at, row.name)
-    _prove_copy(lake, row.raw_key, raw_key, lake.store.copy(row.raw_key, raw_key))
+    lake.store.copy(row.raw_key, raw_key)
+    _prove_copy(lake, row.raw_key, raw_key, Digest(row.size_bytes, row.sha256))
     booked = lake.ledger.update_file(row.id, dataset=dataset.name, raw_key=raw_key, status=FileStatus.RECEIVED)
     lake.store.remove_tree(folder_of(row))
     return booked
@@ -164,6 +165,7 @@ def _prove_copy(lake: Lake, source_key: str, key: str, written: Digest) -> Diges
     """What the store gives back of a copy; raises where it is not what was read."""
     stored = lake.store.digest(key)
     if not stored.agrees_with(written):
+        lake.store.remove(key)
         raise StoreUnavailable(
             f"Copying {source_key!r} to {key!r}: what was stored differs from what was read. "
             f"{source_key!r} stays where it is; check the disk or bucket, then run the job again."

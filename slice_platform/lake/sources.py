@@ -23,7 +23,7 @@ from isal.igzip_lib import IsalError
 from slice_platform.lake.cast_sql import json_path, json_shape, text_type
 from slice_platform.lake.contract import Column
 from slice_platform.lake.dataset import Dataset, FileSpec
-from slice_platform.lake.documents import objects_in, with_documents
+from slice_platform.lake.documents import objects_in, unless_json, with_documents
 from slice_platform.lake.header_sample import difference
 from slice_platform.lake.repeated_keys import key_given_twice
 from slice_platform.lake.types import Field as Inner
@@ -217,8 +217,7 @@ def _csv(dataset: Dataset, source: SourceFile, stream: IO[bytes]) -> Relation:
     nested = [(i, c, text(c)) for i, c in _numbered(dataset) if c.type.is_nested]
     fields = ", ".join(f"coalesce({field}, '')" for field in position.values())
     raw = f"concat_ws({literal(source.spec.delimiter)}, {fields})"
-    unfit = " or ".join(f"({field} is not null and try_cast({field} as json) is null)" for _, _, field in nested)
-    broken = f"case when {unfit} then 'a nested column is not JSON' end" if unfit else "null::varchar"
+    broken = unless_json(field for _, _, field in nested)
     docs = "".join(f"try_cast({field} as json) as _d{i}, " for i, _, field in nested)
     known = [(f"try_cast({field} as json)", objects_in(c)) for _, c, field in nested if c.name in position]
     numbered = f"(select *, row_number() over () as _row from {_csv_sql(source, len(header))})"
@@ -273,10 +272,11 @@ def _parquet(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: So
     nested = [(i, c) for i, c in _numbered(dataset) if c.type.is_nested]
     docs = "".join(f"{document(c)} as _d{i}, " for i, c in nested)
     known = [(document(c), objects_in(c)) for _, c in nested if c.name in types]
+    written = [f"nullif({quoted(c.name)}, '')" for _, c in nested if types.get(c.name) == "VARCHAR"]
     whole = "{" + ", ".join(f"{quoted(name)}: {quoted(name)}" for name in types) + "}"
     sql = with_documents(
-        f"select {flat}{docs}file_row_number + 1 as _row, to_json({whole})::varchar as _raw, null::varchar as _broken "
-        f"from {relation}",
+        f"select {flat}{docs}file_row_number + 1 as _row, to_json({whole})::varchar as _raw, "
+        f"{unless_json(written)} as _broken from {relation}",
         nested,
     )
     numbered = f"(select *, file_row_number + 1 as _row from {relation})"

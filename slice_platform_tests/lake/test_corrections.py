@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from slice_platform.errors import RebuildRefused, UnknownFile
+from slice_platform.errors import RebuildRefused, StoreUnavailable, UnknownFile
 from slice_platform.lake.corrections import replay, retract
 from slice_platform.lake.ingest import altered_files, ingest, publish_pending, rebuild_partitions, receive_pending
 from slice_platform.lake.lake import Lake
@@ -227,6 +227,19 @@ def test_a_file_set_aside_as_a_whole_is_published_once_the_contract_is_mended(ma
     assert (row.status, row.error, row.rows_published, row.rows_rejected) == (FileStatus.PUBLISHED, None, 1, 1)
     assert [entry.key.rsplit("/", 1)[-1] for entry in lake.store.list(folder_of(row))] == ["rejects.csv"]
     assert_accounted(lake)
+
+
+def test_what_changed_in_quarantine_is_not_taken_for_what_came(make_lake: MakeLake) -> None:
+    lake = make_lake(merged())
+    deliver(lake, a_ndjson=lines(("a", 1, 1)))
+    (aside,) = lake.ledger.list_files("feed")
+    lake.store.write(str(aside.raw_key), lines(("a", 9, 1)))
+    lake = make_lake(merged(files=[{"pattern": "*.ndjson", "format": "jsonl"}]))
+    with pytest.raises(StoreUnavailable, match="differs from what was read"):
+        list(replay(lake, "feed"))
+    assert lake.ledger.list_files("feed") == [aside]
+    assert [one.key for one in lake.store.list("raw")] == []
+    assert [one.key for one in lake.store.list("quarantine") if one.key == aside.raw_key]
 
 
 def test_a_file_whose_name_matched_nothing_is_read_once_a_pattern_takes_it(make_lake: MakeLake) -> None:

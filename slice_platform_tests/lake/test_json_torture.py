@@ -214,6 +214,14 @@ def test_so_is_one_in_a_document_that_a_column_holds(
     assert [row[0] for row in found.rows] == ["b"]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_column_of_documents_that_holds_something_else_makes_its_row_a_reject(reader: Reader, name: str) -> None:
+    content = b"id,o\na,{\nb,\n" if name == "a.csv" else parquet({"id": ["a", "b"], "o": ["{", ""]})
+    found = reader.read(name, content)
+    assert [reason for _, _, reason, _ in found.rejects] == ["a nested column is not JSON"]
+    assert [row[0] for row in found.rows] == ["b"]
+
+
 @pytest.mark.parametrize(
     ("line", "raw"),
     [
