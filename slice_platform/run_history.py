@@ -1,4 +1,4 @@
-"""Dagster's runs and events in the SQLite files of Dagster's own storage; an event is stored in a third of the time."""
+"""Dagster's runs and events in the SQLite files of Dagster's own storage, with its engines kept between events."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,8 +56,10 @@ class SqliteEventLog(SqliteEventLogStorage):
 
     def _index_engine(self, url: str) -> Engine:
         """The one of the file that lies there now: a connection outlives the file, and what it writes is then lost."""
-        path = Path(self.path_for_shard(INDEX_SHARD_NAME))
-        inode = path.stat().st_ino if path.exists() else 0
+        try:
+            inode = Path(self.path_for_shard(INDEX_SHARD_NAME)).stat().st_ino
+        except FileNotFoundError:
+            inode = 0
         if self._index is None or self._index[0] != inode:
             self._close_index()
             self._index = inode, _engine(url, QueuePool)

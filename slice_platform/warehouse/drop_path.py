@@ -21,7 +21,6 @@ from slice_platform.warehouse.refusal import refuse
 DestinationName: TypeAlias = Literal["redshift", "postgres", "mysql"]
 Format: TypeAlias = Literal["csv", "jsonl", "parquet"]
 DESTINATIONS: tuple[DestinationName, ...] = get_args(DestinationName)
-SUCCEEDED, FAILED = "succeeded", "failed"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ ()+=-]{0,199}", re.ASCII)
 _SHAPE = "destination=<name>/database=<name>/table_name=<name>/{schema/create,schema/update,input/load,input/update}/"
 _INPUT = re.compile(r".*\.(?P<format>csv|jsonl|parquet)(?P<gz>\.gz)?", re.IGNORECASE | re.DOTALL)

@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from slice_platform.warehouse.identifiers import identifier
 from slice_platform.warehouse.refusal import FileRefused, Finding
-from slice_platform.warehouse.table_spec import MOST_COLUMNS, Column, columns_of, read_json, told
+from slice_platform.warehouse.table_spec import MOST_COLUMNS, Column, columns_of, read_document
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,9 @@ def read_schema_change(content: bytes) -> SchemaChange:
     """The change of a file in schema/update.
 
     Raises:
-        FileRefused: with everything that is wrong with it.
+        FileRefused: it is none, or a name or type of it cannot be used.
     """
-    try:
-        written = _CHANGE.validate_python(read_json(content))
-    except ValidationError as error:
-        raise told(error) from error
+    written = read_document(_CHANGE, content)
     if isinstance(written, _Add):
         return AddColumns(columns_of(written.column_specification))
     names = tuple(identifier(name, "column") for name in written.column_specification)

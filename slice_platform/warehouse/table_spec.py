@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from slice_platform.warehouse.column_type import ColumnType, Kind, column_type
 from slice_platform.warehouse.drop_path import DestinationName
@@ -77,7 +77,23 @@ class _Create(BaseModel):
     on_bad_rows: Literal["fail"] | _BadRows = "fail"
 
 
-def read_json(content: bytes) -> Any:
+_CREATE = TypeAdapter(_Create)
+_Document = TypeVar("_Document")
+
+
+def read_document(expected: TypeAdapter[_Document], content: bytes) -> _Document:
+    """A schema file as what is expected of it.
+
+    Raises:
+        FileRefused: it is something else; the message says where.
+    """
+    try:
+        return expected.validate_python(_json(content))
+    except ValidationError as error:
+        raise _told(error) from error
+
+
+def _json(content: bytes) -> Any:
     """A schema file's document; a name given twice in an object is refused, as one of the two would be lost.
 
     Raises:
@@ -101,10 +117,7 @@ def read_table_spec(content: bytes, destination: DestinationName) -> TableSpec:
     Raises:
         FileRefused: with everything that is wrong with it.
     """
-    try:
-        written = _Create.model_validate(read_json(content))
-    except ValidationError as error:
-        raise told(error) from error
+    written = read_document(_CREATE, content)
     columns = columns_of(written.column_specification)
     spec = TableSpec(
         columns,
@@ -132,7 +145,7 @@ def columns_of(specification: dict[str, str]) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def told(error: ValidationError) -> FileRefused:
+def _told(error: ValidationError) -> FileRefused:
     """Where the document is not as expected, in the words of its own fields."""
     found = []
     for one in error.errors():
