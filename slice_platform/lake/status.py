@@ -16,7 +16,7 @@ class DatasetStatus:
 
     dataset: str
     rows: int
-    partitions: int
+    partitions: int  # that hold rows
     data_files: int
     table_bytes: int
     received_bytes: int  # stored size of the published files as they came
@@ -51,7 +51,7 @@ def _line(lake: Lake, landing: Landing, name: str, pending: int) -> DatasetStatu
     return DatasetStatus(
         dataset=name,
         rows=sum(row.rows for row in partitions),
-        partitions=len(partitions),
+        partitions=sum(row.rows > 0 for row in partitions),
         data_files=sum(row.data_files for row in partitions),
         table_bytes=sum(row.size_bytes for row in partitions),
         received_bytes=sum(file.size_bytes for file in published),

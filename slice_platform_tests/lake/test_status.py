@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from slice_platform.lake.corrections import retract
 from slice_platform.lake.ingest import ingest, receive_pending
 from slice_platform.lake.landing import look
 from slice_platform.lake.receive import set_aside_strays
 from slice_platform.lake.status import DatasetStatus, status
 from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.lake.feeds import deliver, lines, merged
 from slice_platform_tests.lake.query_fixtures import VISITS, fill_visits
 from slice_platform_tests.lake.set_fixtures import by_marker, mark, part, put
 from slice_platform_tests.samples import drop
@@ -30,6 +32,15 @@ def test_a_table_is_counted_from_the_ledger(make_lake: MakeLake) -> None:
     assert (line.received_bytes, line.compression) == (sum(raw), sum(raw) / sum(stored))
     assert line.last_arrival is not None
     assert abs((datetime.now(UTC) - line.last_arrival).total_seconds()) < 60
+
+
+def test_a_partition_without_rows_is_not_counted(make_lake: MakeLake) -> None:
+    lake = make_lake(merged())
+    deliver(lake, a_jsonl=lines(("a", 1, 1), ("b", 1, 2)))
+    retract(lake, "feed", "a.jsonl")
+    deliver(lake, b_jsonl=lines(("c", 1, 2)))
+    (line,) = status(lake)
+    assert (line.rows, line.partitions, line.data_files) == (1, 1, 1)
 
 
 def test_what_waits_is_counted_where_it_waits(make_lake: MakeLake) -> None:
