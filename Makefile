@@ -68,9 +68,9 @@ lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for newer
 	rm -rf $(VENV)-lock
 	"$(PYTHON)" -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv
-	$(COMPILE) --extra local --extra demo --extra aws --extra dev -o requirements/dev.lock pyproject.toml
+	$(COMPILE) --extra local --extra warehouse --extra demo --extra aws --extra dev -o requirements/dev.lock pyproject.toml
 	@# Held to the versions of dev.lock, so that each can be installed beside it.
-	$(COMPILE) --extra aws -c requirements/dev.lock -o requirements/aws.lock pyproject.toml
+	$(COMPILE) --extra aws --extra warehouse -c requirements/dev.lock -o requirements/aws.lock pyproject.toml
 	$(COMPILE) --extra spark -c requirements/dev.lock -o requirements/spark.lock pyproject.toml
 	$(COMPILE) --extra bench -c requirements/dev.lock -o requirements/bench.lock pyproject.toml
 	rm -rf $(VENV)-lock

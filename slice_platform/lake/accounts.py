@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.audit import AuditedFile
-from slice_platform.lake.engine import run
 from slice_platform.lake.merge import MergePlan
 from slice_platform.records import FileAccount, PartitionRow, PartitionRows, Withdrawal
 

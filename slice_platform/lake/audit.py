@@ -6,10 +6,10 @@ from types import MappingProxyType
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.reader import StagedFile
-from slice_platform.lake.types import quoted
+from slice_platform.sql_text import quoted
 
 SCHEMA, UNKNOWN_COLUMNS, UNIQUE_KEY = "schema", "unknown_columns", "unique_key"
 ROWS_ACCOUNTED, REJECTS = "rows_accounted", "rejects"

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import duckdb
 from pyiceberg.table import Table
 
+from slice_platform.engine import run
 from slice_platform.errors import AccountingError
 from slice_platform.lake.audit import ROWS_ACCOUNTED, UNIQUE_KEY
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.evolution import adopted_schema
 from slice_platform.lake.lake import CURATED, Lake
 from slice_platform.lake.landing import path_below_dataset
@@ -23,8 +23,8 @@ from slice_platform.lake.reader import StagedFile, rejects_of
 from slice_platform.lake.rejects import drop_waiting_rejects, settle_rejects, write_rejects
 from slice_platform.lake.table import DataFile, commit, data_files
 from slice_platform.lake.table_schema import field_ids
-from slice_platform.lake.types import quoted
 from slice_platform.records import BatchReceipt, FileAccount, FileRow, PartitionRow
+from slice_platform.sql_text import quoted
 
 _IN_MEMORY_BYTES = 192 * 1024**2  # stored; compressed text of this size takes some 600 MB as a table in memory
 _USUAL_COLUMNS = 20

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from itertools import count
 
 from slice_platform.lake.contract import Column
-from slice_platform.lake.types import Field, LogicalType, duckdb_type, literal, quoted, typed_literal
+from slice_platform.lake.types import Field, LogicalType, duckdb_type, typed_literal
+from slice_platform.sql_text import literal, quoted
 
 _INTEGER = "[+-]?[0-9]{1,19}"
 _DOUBLE = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"

@@ -1,64 +1,16 @@
-"""DuckDB as the platform uses it: bounded memory, a spill folder of its own, UTC, no downloads."""
+"""DuckDB over a lake."""
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
 
+from slice_platform.engine import open_engine
 from slice_platform.lake.lake import Lake
-from slice_platform.lake.types import literal
-from slice_platform.s3_files import outage
 
 
 @contextmanager
 def engine(lake: Lake, *, on_disk: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB that spills to disk beyond its memory limit; what it leaves there is removed at the end.
-
-    `on_disk` is for tables that memory will not hold: they lie compressed in a file, a quarter of what the same
-    tables take when memory spills them. For smaller ones it only costs time.
-    """
-    settings = lake.settings
-    spill = settings.spill_dir / uuid.uuid4().hex
-    spill.mkdir(parents=True)
-    connection = duckdb.connect(str(spill / "tables.db") if on_disk else ":memory:")
-    try:
-        for statement in (
-            f"set threads = {settings.duckdb_threads}",
-            f"set memory_limit = {literal(settings.duckdb_memory_limit)}",
-            f"set temp_directory = {literal(spill)}",
-            "set TimeZone = 'UTC'",
-            "set autoinstall_known_extensions = false",
-            "set autoload_known_extensions = false",
-            "set enable_progress_bar = false",
-        ):
-            connection.execute(statement).fetchall()
-        if (files := lake.store.files()) is not None:
-            connection.register_filesystem(files)
+    """A DuckDB that opens the addresses of the lake's store; for `on_disk` see `open_engine`."""
+    with open_engine(lake.settings, files=lake.store.files(), on_disk=on_disk) as connection:
         yield connection
-    finally:
-        connection.close()
-        shutil.rmtree(spill, ignore_errors=True)
-
-
-def run(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows vary by query
-    """Execute one statement and drain it: DuckDB 2 refuses the next statement otherwise.
-
-    Raises:
-        StoreUnavailable: S3 did not do what was asked; no file is to blame.
-        AccessRefused: S3 refuses, and will again.
-    """
-    with told_of_store():
-        return connection.execute(sql).fetchall()
-
-
-@contextmanager
-def told_of_store() -> Iterator[None]:
-    """An outage of S3 reaches us as an error of DuckDB. Here it is told from a fault of the file or the statement."""
-    try:
-        yield
-    except duckdb.Error as error:
-        if (said := outage(str(error))) is not None:
-            raise said from error
-        raise

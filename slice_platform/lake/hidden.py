@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from pyiceberg.expressions import In
 
+from slice_platform.engine import run
 from slice_platform.errors import RebuildRefused
 from slice_platform.lake.audit import AuditedFile, audit
 from slice_platform.lake.batch import Batch
-from slice_platform.lake.engine import run
 from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.reader import StagedFile, stage_more
 from slice_platform.lake.table import DataFile, data_files
-from slice_platform.lake.types import quoted
+from slice_platform.sql_text import quoted
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from math import ceil
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.table import DataFile
-from slice_platform.lake.types import duckdb_type, listed, literal, quoted
+from slice_platform.lake.types import duckdb_type
+from slice_platform.sql_text import listed, literal, quoted
 
 ROW_GROUP_ROWS = 20_480
 # With hundreds of columns, small groups would fill the footer with statistics; but a group is held in memory while it

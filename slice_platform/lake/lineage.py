@@ -16,14 +16,14 @@ import sqlalchemy as sa
 from pyiceberg.conversions import from_bytes
 from pyiceberg.types import LongType
 
+from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.table import DataFile, data_files, load_table
-from slice_platform.lake.types import listed
 from slice_platform.ledger import file_row
 from slice_platform.ledger_tables import file_partitions, files
 from slice_platform.records import FileRow, FileStatus
+from slice_platform.sql_text import listed
 
 _NO_ARRIVAL = (FileStatus.ARRIVING, FileStatus.REPEATED)
 _ASKED_AT_ONCE = 500  # ids in one statement: databases bound how many values one may carry

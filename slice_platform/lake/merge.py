@@ -11,12 +11,12 @@ from datetime import date
 import duckdb
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThanOrEqual
 
+from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.table import DataFile
-from slice_platform.lake.types import literal, quoted
+from slice_platform.sql_text import literal, quoted
 
 _MANY_FILES = 32
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from slice_platform.lake.types import LogicalType, quoted
+from slice_platform.lake.types import LogicalType
+from slice_platform.sql_text import quoted
 
 Grain = Literal["hour", "day", "month", "year", "none"]
 WHOLE_TABLE = "all"

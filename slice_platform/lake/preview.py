@@ -7,13 +7,13 @@ from itertools import islice
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.rejects import HEADER, folder_of
-from slice_platform.lake.types import quoted
 from slice_platform.records import FileRow
+from slice_platform.sql_text import quoted
 
 HIDDEN = "(classified)"
 _OPEN_CLASSES = (None, "public", "internal")

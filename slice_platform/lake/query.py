@@ -14,17 +14,18 @@ from difflib import get_close_matches
 import duckdb
 import pyarrow as pa
 
+from slice_platform.engine import run, told_of_store
 from slice_platform.errors import QueryRefused, StoreUnavailable, TransientError
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import engine, run, told_of_store
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import CURATED, RAW, Lake
 from slice_platform.lake.pruning import row_filters, table_name
 from slice_platform.lake.raw_view import raw_columns, raw_view
 from slice_platform.lake.scan_cost import ScanCost
 from slice_platform.lake.sql_tree import ALLOWED, Node, read_statement
 from slice_platform.lake.table import load_table
-from slice_platform.lake.types import literal, quoted
 from slice_platform.lake.views import View, curated_columns, curated_view, no_rows
+from slice_platform.sql_text import literal, quoted
 
 _CATALOG = ("TABLE_FUNCTION", "SHOW_REF")
 _UNKNOWN_TABLE = re.compile(r"Table with name (\S+) does not exist")

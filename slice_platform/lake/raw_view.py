@@ -13,14 +13,14 @@ from typing import TypeAlias
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.lake import LANDING, Lake
 from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.sources import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile, read_header
-from slice_platform.lake.types import listed, literal, quoted
 from slice_platform.lake.views import View, no_rows
 from slice_platform.records import FileRow, FileStatus
+from slice_platform.sql_text import listed, literal, quoted
 
 _Columns: TypeAlias = tuple[tuple[str, str], ...]  # name and type, as the file has them
 

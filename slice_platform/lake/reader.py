@@ -14,10 +14,10 @@ from typing import IO
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.errors import ContractError, StoreUnavailable
 from slice_platform.lake.cast_sql import broken_rules, misfit, says_misfit, typed
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import run
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.line_ends import STAND_IN, with_one_line_end
@@ -42,9 +42,9 @@ from slice_platform.lake.text_lines import (
     texts_of_lines,
     unread_lines,
 )
-from slice_platform.lake.types import literal, quoted
 from slice_platform.lake.unknown_columns import NOTHING_UNKNOWN, UnknownColumns, look_for_unknown
 from slice_platform.records import FileRow
+from slice_platform.sql_text import literal, quoted
 
 _OUR_DISK = re.compile(r"No space left|temporary|temp_directory", re.IGNORECASE)
 

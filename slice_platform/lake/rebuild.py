@@ -4,19 +4,20 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TypeAlias
 
+from slice_platform.engine import run
 from slice_platform.errors import RebuildRefused
 from slice_platform.lake.accounts import Published, accounts_of, changes, good_rows, partition_rows, rejected_rows
 from slice_platform.lake.attempts import with_attempts
 from slice_platform.lake.audit import AuditedFile, audit
 from slice_platform.lake.batch import Batch, count_by_file, load_known_keys, outgrows_memory, write_rejects_of
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import engine, run
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.merge import key_bounds, plan_merge
 from slice_platform.lake.reader import StagedFile, stage
 from slice_platform.lake.table import data_files, ensure_table
-from slice_platform.lake.types import literal
 from slice_platform.records import BatchReceipt, FileStatus
+from slice_platform.sql_text import literal
 
 Progress: TypeAlias = Callable[[int], None]
 

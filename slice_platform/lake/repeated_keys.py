@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from slice_platform.lake.types import literal
 from slice_platform.lake.unknown_columns import KnownObject
+from slice_platform.sql_text import literal
 
 
 def key_given_twice(document: str, objects: Sequence[KnownObject], keys: str) -> str:

@@ -27,8 +27,9 @@ from slice_platform.lake.documents import objects_in, unless_json, with_document
 from slice_platform.lake.header_sample import difference
 from slice_platform.lake.repeated_keys import key_given_twice
 from slice_platform.lake.types import Field as Inner
-from slice_platform.lake.types import LogicalType, duckdb_type, literal, quoted
+from slice_platform.lake.types import LogicalType, duckdb_type
 from slice_platform.lake.unknown_columns import KnownObject, Records, has_odd_keys, keys_of, known_objects, unknown_keys
+from slice_platform.sql_text import literal, quoted
 
 MAX_LINE_BYTES = 16 * 1024**2
 BUFFER_BYTES = 2 * MAX_LINE_BYTES  # DuckDB's own choice is sixteen lines: 256 MB for each file that is being read

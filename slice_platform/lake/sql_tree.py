@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from slice_platform.errors import QueryRefused
-from slice_platform.lake.types import literal
+from slice_platform.sql_text import literal
 
 ALLOWED = (
     "Allowed is one statement that reads: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN, "

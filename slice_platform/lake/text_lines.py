@@ -13,7 +13,7 @@ from typing import IO, Protocol
 
 import duckdb
 
-from slice_platform.lake.engine import run
+from slice_platform.engine import run
 from slice_platform.lake.sources import SourceFile, text_of
 
 _TOO_LONG = "the line is longer than 16 MB"

@@ -1,8 +1,9 @@
 """Logical types of a contract, and how DuckDB spells them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from slice_platform.sql_text import literal, quoted
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "time", "timestamp", "object", "array"]
 KINDS: tuple[Kind, ...] = ("string", "integer", "number", "boolean", "date", "time", "timestamp", "object", "array")
@@ -58,21 +59,6 @@ class Field:
 
     name: str
     type: LogicalType
-
-
-def quoted(name: str) -> str:
-    """An identifier, safe in any SQL of ours."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: object) -> str:
-    """A string literal, safe in any SQL of ours."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def listed(values: Iterable[str]) -> str:
-    """A list of string literals."""
-    return "[" + ", ".join(literal(value) for value in values) + "]"
 
 
 def duckdb_type(logical: LogicalType) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.cast_sql import json_path
-from slice_platform.lake.engine import run
-from slice_platform.lake.types import LogicalType, literal, quoted
+from slice_platform.lake.types import LogicalType
+from slice_platform.sql_text import literal, quoted
 
 MOST_NAMES = 20
 MOST_SAMPLES = 3

@@ -9,7 +9,8 @@ from pyiceberg.table import Table
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.table import data_files
 from slice_platform.lake.table_schema import logical_type
-from slice_platform.lake.types import duckdb_type, listed, quoted
+from slice_platform.lake.types import duckdb_type
+from slice_platform.sql_text import listed, quoted
 
 _OWN_COLUMNS = (("_file_id", "BIGINT"), ("_row", "BIGINT"), ("_ingested_at", "TIMESTAMPTZ"))
 

@@ -11,8 +11,9 @@ import pytest
 
 from slice_platform.lake.cast_sql import broken_rules, json_path, json_shape, misfit, typed
 from slice_platform.lake.contract import Column
-from slice_platform.lake.types import Field, LogicalType, literal
+from slice_platform.lake.types import Field, LogicalType
 from slice_platform.lake.value_rules import ValueRules
+from slice_platform.sql_text import literal
 
 INTEGER, STRING, NUMBER, BOOLEAN = (LogicalType(kind) for kind in ("integer", "string", "number", "boolean"))
 MONEY, WHOLE = LogicalType("number", precision=10, scale=2), LogicalType("number", precision=5)

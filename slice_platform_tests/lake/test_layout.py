@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from slice_platform.engine import run
 from slice_platform.lake import batch, layout
-from slice_platform.lake.engine import engine, run
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.layout import WIDE_COLUMNS, WIDE_GROUP_VALUES, _rows_per_group
 from slice_platform_tests.conftest import MakeLake

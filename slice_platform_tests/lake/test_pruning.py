@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyiceberg.expressions import AlwaysTrue
 
+from slice_platform.engine import run
 from slice_platform.errors import QueryRefused
-from slice_platform.lake.engine import engine, run
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
 from slice_platform.lake.table import load_table

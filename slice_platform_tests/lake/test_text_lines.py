@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slice_platform.lake.engine import engine, run
+from slice_platform.engine import run
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.lake.reader import rejects_of, stage
 from slice_platform.records import FileRow, FileStatus

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from slice_platform.lake.engine import run
+from slice_platform.engine import run
 from slice_platform.lake.sampling.leaf_types import Leaf, LeafType, type_of
 from slice_platform.lake.sampling.names import personal
 from slice_platform.lake.sampling.odcs_type import STRING, OdcsType
 from slice_platform.lake.sampling.shape import Shape
 from slice_platform.lake.sampling.texts import SampleTable, leaf_relations
-from slice_platform.lake.types import literal, quoted
+from slice_platform.sql_text import literal, quoted
 
 # Spellings of nothing that real files hold. One counts only where a column is narrower than text without it.
 NULL_SPELLINGS = (

@@ -9,13 +9,13 @@ import duckdb
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
+from slice_platform.engine import run
 from slice_platform.errors import PermanentError
 from slice_platform.lake.dataset import FileSpec
-from slice_platform.lake.engine import run
 from slice_platform.lake.landing import is_ignored
 from slice_platform.lake.sampling.dialect import HEAD_BYTES, refused, stored_as, understood
 from slice_platform.lake.sources import SourceFile, text_of
-from slice_platform.lake.types import literal
+from slice_platform.sql_text import literal
 from slice_platform.store import StoredObject
 
 MOST_BYTES = 256 * 1024**2  # of text, uncompressed, of all samples: a very wide table has it in fewer rows

@@ -12,8 +12,8 @@ from itertools import product
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.cast_sql import typed
-from slice_platform.lake.engine import run
 from slice_platform.lake.sampling.names import is_code, is_date, is_money
 from slice_platform.lake.sampling.odcs_type import (
     BOOLEAN,
@@ -30,7 +30,7 @@ from slice_platform.lake.sampling.odcs_type import (
 )
 from slice_platform.lake.sampling.shape import Shape
 from slice_platform.lake.sampling.yaml_text import shown
-from slice_platform.lake.types import literal
+from slice_platform.sql_text import literal
 
 PROBE = 400
 _DAY_FIRST, _MONTH_FIRST = "day first", "month first"

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 
+from slice_platform.engine import run
 from slice_platform.errors import PermanentError
 from slice_platform.lake.cast_sql import typed
-from slice_platform.lake.engine import run
 from slice_platform.lake.partitions import Grain, beginning
 from slice_platform.lake.sampling.columns import ColumnGuess
 from slice_platform.lake.sampling.names import happened_rank, is_changed_at, key_rank
 from slice_platform.lake.sampling.texts import SampleTable
 from slice_platform.lake.sampling.yaml_text import shown
-from slice_platform.lake.types import quoted
+from slice_platform.sql_text import quoted
 
 _GRAINS: tuple[Grain, ...] = ("hour", "day", "month", "year")
 _ENOUGH_ROWS = 50  # below this only a name makes a key: of two rows anything is unique

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.errors import PermanentError
 from slice_platform.lake.dataset import Dataset, dataset_of
-from slice_platform.lake.engine import run
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.reader import StagedFile, rejects_of, stage
 from slice_platform.lake.sampling.columns import ColumnGuess
@@ -16,7 +16,7 @@ from slice_platform.lake.sampling.heads import Head
 from slice_platform.lake.sampling.proposals import KeyProposal
 from slice_platform.lake.sampling.texts import file_rows
 from slice_platform.lake.sampling.yaml_files import Draft, contract_text, defs_text
-from slice_platform.lake.types import quoted
+from slice_platform.sql_text import quoted
 
 _ROUNDS = 5
 _SHOWN = 3

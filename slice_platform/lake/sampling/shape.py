@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.contract import RESERVED
-from slice_platform.lake.engine import run
 from slice_platform.lake.sampling.odcs_type import (
     BOOLEAN,
     DATE,
@@ -21,7 +21,7 @@ from slice_platform.lake.sampling.odcs_type import (
     OdcsType,
     decimal,
 )
-from slice_platform.lake.types import literal
+from slice_platform.sql_text import literal
 
 # text: a CSV field, which may spell anything; words: a JSON or Parquet string; digits: a JSON number;
 # known: the format says the type; opaque: nothing but text fits.

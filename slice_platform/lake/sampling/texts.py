@@ -11,20 +11,22 @@ from pathlib import Path
 
 import duckdb
 
+from slice_platform.engine import run
 from slice_platform.lake.cast_sql import value_shape
 from slice_platform.lake.contract import Column, Contract
 from slice_platform.lake.dataset import Dataset, DatasetSpec, FileSpec
-from slice_platform.lake.engine import engine, run
+from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.lake.reader import StagedFile, stage
 from slice_platform.lake.sampling.dialect import refused
 from slice_platform.lake.sampling.heads import Head
 from slice_platform.lake.sampling.shape import TEXT, Shape, left_out, of_json, of_parquet, opaque, without_maps
 from slice_platform.lake.sources import SourceFile, lines_sql, read_header
-from slice_platform.lake.types import LogicalType, literal, quoted
+from slice_platform.lake.types import LogicalType
 from slice_platform.lake.value_rules import ValueRules
 from slice_platform.records import FileRow, FileStatus
 from slice_platform.settings import load_settings
+from slice_platform.sql_text import literal, quoted
 
 _NO_NAME = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*|[+-]?\d+[.,]\d+|[^@\s]+@[^@\s]+\.[^@\s]+|"

@@ -7,21 +7,22 @@ Every commit goes the way of an ingest: announced, written, proved, committed, b
 import time
 from dataclasses import dataclass, replace
 
+from slice_platform.engine import run
 from slice_platform.errors import AccountingError
 from slice_platform.lake.accounts import Published
 from slice_platform.lake.attempts import recover, with_attempts
 from slice_platform.lake.batch import Batch
 from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.engine import engine, run
+from slice_platform.lake.engine import engine
 from slice_platform.lake.evolution import refuse_contradictions
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.layout import OWN_COLUMNS, existing_rows
 from slice_platform.lake.merge import plan_merge
 from slice_platform.lake.reader import stage
 from slice_platform.lake.table import data_files, load_table
-from slice_platform.lake.types import quoted
 from slice_platform.lake.upkeep.small_files import SmallFiles, one_commit, small_files
 from slice_platform.records import BatchReceipt
+from slice_platform.sql_text import quoted
 
 _GIVE_WAY_SECONDS = 0.5  # between commits: longer than those who wait for the dataset sleep between their tries
 
