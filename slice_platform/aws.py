@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from slice_platform.errors import AccessRefused, StoreUnavailable
+from slice_platform.settings import Settings
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -30,6 +31,10 @@ class AwsAccess:
     endpoint_url: str | None = None  # None: AWS itself
     attempts: int = 5
     timeout_seconds: float = 20.0  # to connect, and between two bytes of an answer
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AwsAccess":
+        return cls(settings.aws_endpoint_url, settings.aws_attempts, settings.aws_timeout_seconds)
 
     @property
     def config(self) -> "Config":

@@ -1,4 +1,4 @@
-"""The code location: everything below defs/, the landing sensor, one executor."""
+"""The code location: everything below defs/, the sensors of what is dropped, one executor."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import dagster as dg
 from slice_platform.components.corrections import correction_jobs
 from slice_platform.components.lake_dataset import INGEST_PREFIX
 from slice_platform.components.landing_sensor import landing_sensor
+from slice_platform.components.propagator import propagate_job, propagator_sensor
 from slice_platform.settings import load_settings
 
 
@@ -21,5 +22,10 @@ def defs() -> dg.Definitions:
         job for job in loaded.jobs or [] if isinstance(job, dg.JobDefinition) and job.name.startswith(INGEST_PREFIX)
     ]
     sensor = landing_sensor(ingest_jobs, tick_seconds=load_settings().landing_tick_seconds)
-    own = dg.Definitions(sensors=[sensor], jobs=correction_jobs(), executor=dg.in_process_executor)
+    propagate = propagate_job()
+    own = dg.Definitions(
+        sensors=[sensor, propagator_sensor(propagate, tick_seconds=load_settings().landing_tick_seconds)],
+        jobs=[*correction_jobs(), propagate],
+        executor=dg.in_process_executor,
+    )
     return dg.Definitions.merge(loaded, own)

@@ -10,11 +10,15 @@
     │   ├── QueryRefused        the SQL is not one read-only statement over the lake
     │   ├── RebuildRefused      a partition cannot be rebuilt without losing rows
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
+    │   ├── DestinationError    a database failed in a way that a retry does not change; no file is to blame
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
     └── TransientError          the same call may succeed later: Dagster retries the run
         ├── StoreUnavailable    the object store or the disk did not do what was asked
         ├── LedgerUnavailable   the ledger's database did not do what was asked
         ├── DatasetBusy         another process works on the same dataset
+        ├── DestinationUnavailable  a database that files are loaded into cannot be reached, or broke off
+        ├── DestinationBusy     others held what a load needed
+        ├── TableChanged        a table was altered between the check of a file and its load
         └── CommitLost          other writers won every attempt to commit
 
 A file that cannot be used is not an error but an outcome: it is set aside with a reason
@@ -62,6 +66,10 @@ class UpkeepRefused(PermanentError):
     """It cannot be told for sure what a table needs, so nothing was deleted."""
 
 
+class DestinationError(PermanentError):
+    """A database failed in a way that neither the file nor a retry explains; nothing was changed."""
+
+
 class AccountingError(PermanentError):
     """What was written does not prove right; nothing was published. `check` names the audit that failed."""
 
@@ -84,6 +92,18 @@ class LedgerUnavailable(TransientError):
 
 class DatasetBusy(TransientError):
     """Another process holds the dataset; this one gave up waiting."""
+
+
+class DestinationUnavailable(TransientError):
+    """A database cannot be reached, or broke off; whether it had committed, its ledger tells."""
+
+
+class DestinationBusy(TransientError):
+    """Others held the table, or the database favoured another transaction; this one was rolled back."""
+
+
+class TableChanged(TransientError):
+    """The table is another one than the file was checked against; it has to be checked again."""
 
 
 class CommitLost(TransientError):

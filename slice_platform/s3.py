@@ -14,7 +14,7 @@ from typing import IO, Any
 from slice_platform.aws import AwsAccess, client, told
 from slice_platform.errors import StoreUnavailable
 from slice_platform.s3_files import S3Files
-from slice_platform.store import CHUNK_BYTES, Digest, Store, StoredObject
+from slice_platform.store import CHUNK_BYTES, Children, Digest, Store, StoredObject
 
 GIB = 1024**3
 MOST_COPIED_AT_ONCE = 5 * GIB  # S3's limit of CopyObject
@@ -65,6 +65,20 @@ class S3Store(Store):
                 for one in page.get("Contents", [])
             ]
         yield from (self._described(one["Key"][len(self._prefix) :], one, one["Size"]) for one in found)
+
+    def children(self, prefix: str) -> Children:
+        base = f"{self._prefix}{prefix}".rstrip("/")
+        pages = self._s3.get_paginator("list_objects_v2")
+        folders, objects = [], []
+        with told("list", prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{base}/" if base else "", Delimiter="/"):
+                folders += [one["Prefix"][len(self._prefix) :].rstrip("/") for one in page.get("CommonPrefixes", [])]
+                objects += [
+                    self._described(one["Key"][len(self._prefix) :], one, one["Size"])
+                    for one in page.get("Contents", [])
+                    if not one["Key"].endswith("/")  # a console makes such a thing of a folder
+                ]
+        return Children(tuple(folders), tuple(objects))
 
     def stat(self, key: str) -> StoredObject | None:
         try:

@@ -8,10 +8,10 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from slice_platform.errors import SettingsError
 
@@ -26,6 +26,9 @@ def project_folder() -> Path:
     """
     checkout = PACKAGE_DIR.parent
     return checkout if (checkout / "dagster.yaml").exists() else Path.cwd()
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], NoDecode]  # in a variable separated by commas
 
 
 class Settings(BaseSettings):
@@ -102,6 +105,49 @@ class Settings(BaseSettings):
     )
     commit_attempts: int = Field(default=8, ge=1, description="How often a lost commit is planned again.")
 
+    propagator_uri: str | None = Field(
+        default=None, description="Root of the folders destination=...: a directory or s3://...; default under `home`."
+    )
+    propagator_queue_url: str | None = Field(
+        default=None, description="SQS queue that S3 tells of dropped files; without it the sensor looks by itself."
+    )
+    propagator_sweep_seconds: float = Field(
+        default=300.0, ge=0, description="How often the sensor looks by itself where a queue wakes it."
+    )
+    propagator_wait_seconds: float = Field(
+        default=600.0, ge=0, description="How long a file waits for the table it is for to be created."
+    )
+    propagator_max_bytes: int = Field(
+        default=50 * 1024**3, ge=1, description="Most bytes of a dropped file, uncompressed."
+    )
+    postgres_url: str | None = Field(
+        default=None,
+        description="URI of the Postgres that destination=postgres means, of libpq: postgresql://user:password@host. "
+        "Default: a Postgres of its own under `home` if the propagator's root is a directory, else none.",
+    )
+    postgres_databases: Names = Field(default=("analytics",), description="Its databases that files may name.")
+    mysql_url: str | None = Field(
+        default=None, description="The MySQL that destination=mysql means: mysql://user:password@host. Default: none."
+    )
+    mysql_databases: Names = Field(default=("analytics",), description="Its databases that files may name.")
+    redshift_url: str | None = Field(
+        default=None,
+        description="The Redshift that destination=redshift means: redshift://user:password@host:5439/database, or "
+        "redshift://user@/database with one of the next two. Default: a stand-in on the Postgres under `home`.",
+    )
+    redshift_cluster: str | None = Field(default=None, description="Cluster whose IAM gives temporary credentials.")
+    redshift_workgroup: str | None = Field(default=None, description="The same for a serverless workgroup.")
+    redshift_region: str | None = Field(default=None, description="Region of the cluster; default AWS_REGION.")
+    redshift_iam_role: str | None = Field(
+        default=None, description="ARN of the role by which COPY reads the bucket; default the cluster's own."
+    )
+    redshift_schemas: Names = Field(default=("analytics",), description="Schemas that files may name.")
+
+    @field_validator("postgres_databases", "mysql_databases", "redshift_schemas", mode="before")
+    @classmethod
+    def _is_a_list_of_names(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
     @field_validator("duckdb_memory_limit")
     @classmethod
     def _is_an_amount(cls, value: str) -> str:
@@ -116,6 +162,10 @@ class Settings(BaseSettings):
     @property
     def lake_root(self) -> str:
         return self.lake_uri.rstrip("/") if self.lake_uri else str(self.home_dir / "lake")
+
+    @property
+    def propagator_root(self) -> str:
+        return self.propagator_uri.rstrip("/") if self.propagator_uri else str(self.home_dir / "propagator")
 
     @property
     def ledger_url(self) -> str:

@@ -55,6 +55,14 @@ class Digest:
         )
 
 
+@dataclass(frozen=True)
+class Children:
+    """What lies directly below a prefix. Folders are full keys without a slash at the end."""
+
+    folders: tuple[str, ...]
+    objects: tuple[StoredObject, ...]
+
+
 def open_store(root: str, access: AwsAccess) -> "Store":
     """The store below a directory, or below an `s3://bucket/prefix`."""
     if not root.startswith("s3://"):
@@ -101,6 +109,24 @@ class Store:
                 yield self._object(full[len(self.root) + 1 :], found[full])
             except FileNotFoundError:
                 continue  # taken by someone else since the listing
+
+    def children(self, prefix: str) -> Children:
+        """One level below `prefix`; nothing where it does not exist. What is being written by us is not shown."""
+        base = f"{self.root}/{prefix}".rstrip("/")
+        folders, objects = [], []
+        with _told("list", prefix):
+            try:
+                names = sorted(os.listdir(base))
+            except FileNotFoundError:
+                names = []
+        for name in names:
+            full = f"{base}/{name}"
+            key = full[len(self.root) + 1 :]
+            if os.path.isdir(full):
+                folders.append(key)
+            elif not _UNFINISHED.fullmatch(name) and (found := self.stat(key)) is not None:
+                objects.append(found)
+        return Children(tuple(folders), tuple(objects))
 
     def stat(self, key: str) -> StoredObject | None:
         """The object as it is now, or None."""

@@ -15,6 +15,7 @@ import pytest
 from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.settings import load_settings
 from slice_platform_tests.cloud import CREDENTIALS, Cloud, running_cloud
+from slice_platform_tests.mariadb import MariaDb, running_mariadb
 from slice_platform_tests.postgres import Postgres, running_postgres
 from slice_platform_tests.samples import TRIPS, DatasetText
 
@@ -51,6 +52,12 @@ def running_s3() -> Iterator[Cloud]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     with running_postgres() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    with running_mariadb() as started:
         yield started
 
 

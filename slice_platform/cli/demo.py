@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from slice_platform.cli.answers import print_rows
+from slice_platform.cli.propagate_demo import propagate_demo
 from slice_platform.cli.runs import ingest_all
 from slice_platform.cli.tables import grid, print_rejects, print_status
 from slice_platform.demo.answers import QUESTIONS, difference, load_truth
@@ -62,6 +63,8 @@ def run_demo(console: Console) -> None:
         print_rejects(lake, "flights", 6, console)
         console.rule("4. Three questions, answered in SQL and checked against the source")
         _ask(lake, scenario, console)
+    console.rule("5. Tables in databases, from files that an analyst drops")
+    propagate_demo(settings, console)
     console.print(f"[green]Every figure agrees with the source.[/] {time.monotonic() - started:.0f} seconds.")
     console.print(_NEXT, highlight=False)
 

@@ -205,6 +205,43 @@ def upkeep(dataset: str | None, dry_run: bool) -> None:
     upkeep_all(names, terminal())
 
 
+@main.group(invoke_without_command=True)
+@click.pass_context
+def propagate(context: click.Context) -> None:
+    """Load dropped files into database tables: everything that lies ready below destination=.../.
+
+    docs/propagator.md describes the folders.
+    """
+    if context.invoked_subcommand is None:
+        from slice_platform.cli.propagate import work_off_all
+        from slice_platform.cli.tables import terminal
+
+        work_off_all(terminal())
+
+
+@propagate.command("check")
+@click.argument("path")
+def check_file(path: str) -> None:
+    """Print what the file at PATH would do, its SQL and what is wrong with it, and touch nothing.
+
+    PATH is a file in folders named like those of the propagator, or the key of one that lies there.
+    """
+    from slice_platform.cli.propagate import check
+    from slice_platform.cli.tables import terminal
+
+    check(path, terminal())
+
+
+@propagate.command("retry")
+@click.argument("path")
+def retry_file(path: str) -> None:
+    """Put a file back from failed/ to where it was dropped. PATH is its key, as the report tells it."""
+    from slice_platform.cli.propagate import retry
+    from slice_platform.cli.tables import terminal
+
+    retry(path, terminal())
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)

@@ -14,8 +14,8 @@ from slice_platform.errors import PermanentError
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import look
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
-_TAGS = {"slice/from": "cli"}
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+TAGS = {"slice/from": "cli"}
 
 
 def ingest_all(names: list[str] | None, console: Console) -> list[dg.AssetCheckEvaluation]:
@@ -77,7 +77,7 @@ def run_job(
 
         with reporting(show):
             result = definitions.resolve_job_def(job).execute_in_process(
-                instance=instance, run_config={**_QUIET, **run_config}, raise_on_error=False, tags=_TAGS
+                instance=instance, run_config={**QUIET, **run_config}, raise_on_error=False, tags=TAGS
             )
     return _evaluations(result, job)
 
@@ -90,9 +90,9 @@ def rebuild_range(definitions: dg.Definitions, instance: dg.DagsterInstance, nam
     """
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
-        run_config=_QUIET,
+        run_config=QUIET,
         asset_selection=[dg.AssetKey(["curated", name])],
-        tags={**_TAGS, RANGE_TAG: keys[0], RANGE_END_TAG: keys[-1]},
+        tags={**TAGS, RANGE_TAG: keys[0], RANGE_END_TAG: keys[-1]},
         raise_on_error=False,
     )
     _evaluations(result, f"curated/{name}")
@@ -100,9 +100,13 @@ def rebuild_range(definitions: dg.Definitions, instance: dg.DagsterInstance, nam
 
 def _evaluations(result: dg.ExecuteInProcessResult, job: str) -> list[dg.AssetCheckEvaluation]:
     if not result.success:
-        failures = "; ".join(_reason(event) for event in result.get_step_failure_events())
+        failures = why_failed(result)
         raise PermanentError(f"Run {result.run_id} of {job} failed: {failures}. Its log is in the UI: slice dev.")
     return list(result.get_asset_check_evaluations())
+
+
+def why_failed(result: dg.ExecuteInProcessResult) -> str:
+    return "; ".join(_reason(event) for event in result.get_step_failure_events())
 
 
 def _reason(event: dg.DagsterEvent) -> str:

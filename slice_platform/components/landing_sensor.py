@@ -4,14 +4,13 @@ Level-triggered: it compares what is with what should be at every tick and remem
 The cursor only slows it down: a set of files whose run did not take it is asked for again ever more rarely.
 """
 
-import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import dagster as dg
 
+from slice_platform.components.asked import Asked, digest_of, fingerprint_of, next_request
 from slice_platform.components.lake_dataset import INGEST_PREFIX
 from slice_platform.components.runtime import is_in_flight, run_lake, told_to_dagster
 from slice_platform.components.set_checks import fingerprint, last_told
@@ -21,24 +20,8 @@ from slice_platform.lake.landing import look
 from slice_platform.lake.receive import set_aside_strays
 from slice_platform.lake.taken_sets import has_taken_sets
 from slice_platform.records import FileStatus
-from slice_platform.store import StoredObject
 
 STRAYS_JOB = "set_aside_strays"
-FIRST_WAIT_SECONDS = 30
-LONGEST_WAIT_SECONDS = 3600
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The last request for a job: for which set of files, how often, and when (seconds since 1970)."""
-
-    what: str
-    times: int
-    at: float
-
-    def is_due(self, now: float) -> bool:
-        wait = min(FIRST_WAIT_SECONDS * 2.0 ** (self.times - 1), LONGEST_WAIT_SECONDS)
-        return abs(now - self.at) >= wait  # either side: clocks jump back
 
 
 def strays_job() -> dg.JobDefinition:
@@ -71,12 +54,9 @@ def landing_sensor(ingest_jobs: Sequence[dg.JobDefinition], *, tick_seconds: flo
         asked = {job: Asked(**one) for job, one in json.loads(context.cursor or "{}").items()}
         requests, now = {}, time.time()
         for job, what in _to_do(context.instance).items():
-            before = asked.get(job)
-            if before and before.what == what and not before.is_due(now):
-                continue
-            if is_in_flight(context.instance, job):
-                continue
-            requests[job] = Asked(what, before.times + 1 if before and before.what == what else 1, now)
+            request = next_request(asked.get(job), what, now)
+            if request is not None and not is_in_flight(context.instance, job):
+                requests[job] = request
         if not requests:
             return dg.SkipReason("Nothing pending in landing that is not under way.")
         return dg.SensorResult(
@@ -93,20 +73,20 @@ def _to_do(instance: dg.DagsterInstance) -> dict[str, str]:
     """Job -> fingerprint of what it is needed for: files to take or publish, and sets of which nobody was told."""
     with run_lake() as lake:
         landing = look(lake)
-        todo = {f"{INGEST_PREFIX}{name}": _fingerprint(entries) for name, entries in landing.pending.items()}
+        todo = {f"{INGEST_PREFIX}{name}": fingerprint_of(entries) for name, entries in landing.pending.items()}
         for name in lake.ledger.unfinished_datasets() & lake.datasets.keys():
             if not _can_be_published(lake, lake.datasets[name]):
                 continue
             waiting = lake.ledger.list_files(name, statuses=[FileStatus.RECEIVED])
             job = f"{INGEST_PREFIX}{name}"
-            todo[job] = _digest([todo.get(job, ""), *(str(file.id) for file in waiting)])
+            todo[job] = digest_of([todo.get(job, ""), *(str(file.id) for file in waiting)])
         for name in [dataset.name for dataset in lake.datasets.values() if dataset.spec.sets]:
             told = fingerprint(landing.waiting.get(name, []))
             if told != last_told(instance, name):
                 job = f"{INGEST_PREFIX}{name}"
-                todo[job] = _digest([todo.get(job, ""), told])
+                todo[job] = digest_of([todo.get(job, ""), told])
         if landing.strays:
-            todo[STRAYS_JOB] = _fingerprint(landing.strays)
+            todo[STRAYS_JOB] = fingerprint_of(landing.strays)
     return todo
 
 
@@ -115,11 +95,3 @@ def _can_be_published(lake: Lake, dataset: Dataset) -> bool:
     if dataset.spec.sets is None:
         return True
     return has_taken_sets(lake, dataset) or bool(lake.ledger.open_batches(dataset.name))
-
-
-def _fingerprint(entries: Iterable[StoredObject]) -> str:
-    return _digest(f"{entry.text}:{entry.version}" for entry in entries)
-
-
-def _digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

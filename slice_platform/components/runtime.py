@@ -15,7 +15,7 @@ from slice_platform.lake.ingest import Progress
 from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.settings import load_settings
 
-_IN_FLIGHT = [
+IN_FLIGHT = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -54,7 +54,7 @@ def told_to_dagster() -> Iterator[None]:
 
 def is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:
     """Whether a run of the job waits or is under way."""
-    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_IN_FLIGHT), limit=1))
+    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=IN_FLIGHT), limit=1))
 
 
 @lru_cache(maxsize=4)

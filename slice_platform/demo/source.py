@@ -14,7 +14,7 @@ import pandas as pd
 
 from slice_platform.errors import PermanentError
 
-TableName: TypeAlias = Literal["flights", "weather", "planes"]
+TableName: TypeAlias = Literal["flights", "weather", "planes", "airports"]
 NULL = "NA"  # how the source writes a missing value
 
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 from pyiceberg.catalog import Catalog, load_catalog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from slice_platform.aws import told
+from slice_platform.aws import AwsAccess, told
 from slice_platform.errors import StoreUnavailable
-from slice_platform.lake.lake import CURATED, Lake, aws_access
+from slice_platform.lake.lake import CURATED, Lake
 from slice_platform.s3_files import outage
 from slice_platform.settings import Settings
 
@@ -56,11 +56,11 @@ def _open(settings: Settings, warehouse: str) -> Catalog:
     if settings.catalog == "glue":
         from slice_platform.lake.glue import Glue  # noqa: PLC0415 -- brings boto3, which a laptop need not have
 
-        return Glue(warehouse, aws_access(settings))
+        return Glue(warehouse, AwsAccess.of(settings))
     settings.home_dir.mkdir(parents=True, exist_ok=True)
     io = {}
     if warehouse.startswith("s3://"):
         from slice_platform.lake.s3_io import io_properties  # noqa: PLC0415 -- pyiceberg's fsspec brings requests
 
-        io = io_properties(aws_access(settings))
+        io = io_properties(AwsAccess.of(settings))
     return load_catalog("slice", type="sql", uri=settings.iceberg_catalog_url, warehouse=warehouse, **io)

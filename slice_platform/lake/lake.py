@@ -28,14 +28,10 @@ class Lake:
         return pick(self.datasets, name)
 
 
-def aws_access(settings: Settings) -> AwsAccess:
-    return AwsAccess(settings.aws_endpoint_url, settings.aws_attempts, settings.aws_timeout_seconds)
-
-
 @contextmanager
 def open_lake(settings: Settings, datasets: dict[str, Dataset] | None = None) -> Iterator[Lake]:
     """Open the lake that the settings describe, making what is missing on a laptop."""
-    store = open_store(settings.lake_root, aws_access(settings))
+    store = open_store(settings.lake_root, AwsAccess.of(settings))
     store.make_dir(LANDING)
     ledger = Ledger(
         settings.ledger_url,

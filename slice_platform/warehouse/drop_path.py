@@ -70,6 +70,17 @@ class DropPath:
         return f"{self.table.folder}/{self.task.value}/{self.name}"
 
 
+def table_ref(destination: str, database: str, table: str) -> TableRef:
+    """The table that these three name.
+
+    Raises:
+        FileRefused: one of them is no such name.
+    """
+    if destination not in DESTINATIONS:
+        raise refuse(f"is no destination; there are {', '.join(DESTINATIONS)}", value=destination[:100])
+    return TableRef(destination, identifier(database, "database"), identifier(table, "table"))
+
+
 def read_drop_path(key: str) -> DropPath:
     """The path below the propagator's root.
 
@@ -80,14 +91,7 @@ def read_drop_path(key: str) -> DropPath:
     if len(parts) != 6:
         raise refuse(f"is not where a file of a table lies: {_SHAPE}<file>", value=key[:500])
     destination, database, table, *folders, name = parts
-    chosen = _value(destination, "destination")
-    if chosen not in DESTINATIONS:
-        raise refuse(f"is no destination; there are {', '.join(DESTINATIONS)}", value=chosen[:100])
-    ref = TableRef(
-        chosen,
-        identifier(_value(database, "database"), "database"),
-        identifier(_value(table, "table_name"), "table"),
-    )
+    ref = table_ref(_value(destination, "destination"), _value(database, "database"), _value(table, "table_name"))
     folder = "/".join(folders)
     if folder not in (known := [task.value for task in Task]):
         raise refuse(f"is no folder for files; there are {', '.join(known)}", value=folder[:100])

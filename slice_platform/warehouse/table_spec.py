@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -130,6 +130,20 @@ def read_table_spec(content: bytes, destination: DestinationName) -> TableSpec:
     if findings := [*_wrong_keys(spec, destination)]:
         raise FileRefused(*findings)
     return spec if destination == "redshift" else _without_redshift_keys(spec, destination)
+
+
+def spec_document(spec: TableSpec) -> str:
+    """The table as a file in schema/create would describe it; `read_table_spec` reads it back."""
+    share = spec.tolerated_bad_rows
+    written = {
+        "column_specification": {column.name: str(column.type) for column in spec.columns},
+        "primary_key": list(spec.primary_key),
+        "dist_key": spec.dist_key,
+        "sort_key": list(spec.sort_key),
+        "foreign_key": [asdict(key) for key in spec.foreign_keys],
+        "on_bad_rows": {"set_aside_up_to": share} if share else "fail",
+    }
+    return json.dumps(written, separators=(",", ":"))
 
 
 def columns_of(specification: dict[str, str]) -> tuple[Column, ...]:

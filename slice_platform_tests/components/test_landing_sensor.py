@@ -6,8 +6,9 @@ import time
 import dagster as dg
 import pytest
 
+from slice_platform.components.asked import Asked
 from slice_platform.components.lake_dataset import LakeDataset, ingest_job
-from slice_platform.components.landing_sensor import STRAYS_JOB, Asked, landing_sensor
+from slice_platform.components.landing_sensor import STRAYS_JOB, landing_sensor
 from slice_platform.lake.ingest import receive_pending
 from slice_platform.lake.lake import Lake
 from slice_platform_tests.samples import drop

@@ -87,7 +87,7 @@ def test_an_alert_whose_run_died_is_asked_for_again_and_not_at_every_tick(
     ticks = ticks_of(impatient, instance)
     put(impatient, a=part("a"))
     assert [ticks(), ticks()] == [["ingest_feed"], []]
-    monkeypatch.setattr("slice_platform.components.landing_sensor.FIRST_WAIT_SECONDS", 0)
+    monkeypatch.setattr("slice_platform.components.asked.FIRST_WAIT_SECONDS", 0)
     assert ticks() == ["ingest_feed"]
 
 

@@ -1,0 +1,123 @@
+"""What became of dropped files, as Dagster shows it and as people are told."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias
+
+import dagster as dg
+
+from slice_platform.notify.notice import Notice, notify
+from slice_platform.warehouse.outcome import Done, Failed, Outcome, Stranded, Waiting
+
+MOST_FINDINGS = 10  # in a message; the rest is in the file beside
+
+
+Listener: TypeAlias = Callable[[Outcome], None]
+_listener: ContextVar[Listener | None] = ContextVar("slice_propagated", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Steps that run in this process tell `listener` each outcome as well."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell(context: dg.OpExecutionContext, outcome: Outcome) -> None:
+    """Log it, show it on the table's page, and notify."""
+    notice = notice_of(outcome)
+    if isinstance(outcome, Done):
+        context.log_event(dg.AssetMaterialization(asset_key=_asset_key(outcome), metadata=_metadata(outcome)))
+    if isinstance(outcome, Failed):
+        context.log_event(dg.AssetObservation(asset_key=_asset_key(outcome), metadata=_failure_metadata(outcome)))
+    (context.log.warning if notice.is_failure else context.log.info)(f"{notice.heading}: {notice.message}")
+    if not isinstance(outcome, Waiting):
+        notify(notice)
+    if (listener := _listener.get()) is not None:
+        listener(outcome)
+
+
+def notice_of(outcome: Outcome) -> Notice:
+    """What a person is told of it."""
+    match outcome:
+        case Done() if outcome.applied.was_known:
+            return Notice(
+                f"Loaded already on {outcome.applied.loaded_at:%Y-%m-%d %H:%M:%S} UTC (ledger {outcome.applied.id}): "
+                "nothing was changed. To load it again on purpose, drop it under another name.",
+                heading=f"{outcome.label}: {outcome.dropped.path.key}",
+            )
+        case Done():
+            return Notice(_what_was_done(outcome), heading=f"{outcome.label}: {outcome.dropped.path.key}")
+        case Failed():
+            return Notice(
+                f"{_findings(outcome)}\nNothing was changed. The file and its report: {outcome.kept_as}",
+                heading=f"{outcome.label}: {outcome.dropped.path.key} failed",
+                is_failure=True,
+                attachment=outcome.kept_as,
+            )
+        case Stranded():
+            return Notice(
+                f"{outcome.refused}\nThe file was moved to {outcome.kept_as}",
+                heading=f"propagator: {outcome.key} is no file of a table",
+                is_failure=True,
+            )
+        case Waiting():
+            table = outcome.dropped.path.table
+            return Notice(
+                f"There is no table {table} yet; the file waits for it until {outcome.until:%H:%M:%S} UTC.",
+                heading=outcome.dropped.path.key,
+            )
+
+
+def _what_was_done(done: Done) -> str:
+    counts, notes = done.applied.counts, "".join(f" {note}." for note in done.applied.notes)
+    if done.dropped.path.task.is_schema:
+        return f"{len(done.applied.statements)} statements in {done.seconds:.2f} s.{notes}"
+    said = f"{counts.inserted} rows inserted, {counts.updated} updated in {done.seconds:.2f} s."
+    if counts.set_aside:
+        said += f" {counts.set_aside} of {counts.read} rows were set aside; they are listed beside {done.kept_as}."
+    return said + notes
+
+
+def _findings(failed: Failed) -> str:
+    lines = [str(finding) for finding in failed.refused.findings[:MOST_FINDINGS]]
+    if (more := failed.refused.total - len(lines)) > 0:
+        lines.append(f"... and {more} more")
+    return "\n".join(lines)
+
+
+def _asset_key(outcome: Done | Failed) -> list[str]:
+    table = outcome.dropped.path.table
+    return [table.destination, table.database, table.table]
+
+
+def _metadata(done: Done) -> dict[str, dg.MetadataValue]:
+    counts = done.applied.counts
+    return {
+        "rows": dg.MetadataValue.int(counts.inserted + counts.updated),
+        "rows_inserted": dg.MetadataValue.int(counts.inserted),
+        "rows_updated": dg.MetadataValue.int(counts.updated),
+        "rows_set_aside": dg.MetadataValue.int(counts.set_aside),
+        "seconds": dg.MetadataValue.float(round(done.seconds, 3)),
+        "rows_per_second": dg.MetadataValue.int(round(done.rows_per_second)),
+        "sql": dg.MetadataValue.md("```sql\n" + ";\n".join(done.applied.statements) + ";\n```"),
+        "source_file": dg.MetadataValue.text(done.dropped.path.key),
+        "kept_as": dg.MetadataValue.text(done.kept_as),
+        "ledger_id": dg.MetadataValue.text(done.applied.id),
+        "destination": dg.MetadataValue.text(done.label),
+        "loaded_before": dg.MetadataValue.bool(done.applied.was_known),
+    }
+
+
+def _failure_metadata(failed: Failed) -> dict[str, dg.MetadataValue]:
+    return {
+        "failed_file": dg.MetadataValue.text(failed.dropped.path.key),
+        "kept_as": dg.MetadataValue.text(failed.kept_as),
+        "findings": dg.MetadataValue.md("\n".join(f"- {line}" for line in _findings(failed).splitlines())),
+        "findings_total": dg.MetadataValue.int(failed.refused.total),
+        "destination": dg.MetadataValue.text(failed.label),
+    }

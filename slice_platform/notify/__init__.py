@@ -1,0 +1,1 @@
+"""Jarvis: people are told what happened."""

@@ -1,0 +1,158 @@
+"""The SQL of a destination, as text: what is run, what `slice propagate check` prints and what tests compare.
+
+Names come from the allow-list of `identifiers` and are quoted all the same; values never stand in a statement, but for
+addresses that the platform itself made. The base speaks what Postgres and Redshift have in common.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+
+from slice_platform.warehouse.column_type import ColumnType
+from slice_platform.warehouse.drop_path import TableRef
+from slice_platform.warehouse.table_spec import Column, ForeignKey, TableSpec
+
+LEDGER = "_slice_load_ledger"
+STAGE = "_stg_rows"
+_LEDGER = {
+    "id": "id", "object_key": "text", "sha256": "text", "version": "text", "table_name": "text", "task": "text",
+    "size_bytes": "number", "rows_read": "number", "rows_set_aside": "number", "rows_inserted": "number",
+    "rows_updated": "number", "run_id": "text",
+}  # fmt: skip
+_OF_SCHEMAS = {"spec": "document", "spec_version": "document_number"}
+LEDGER_COLUMNS = tuple(_LEDGER)
+
+
+class Dialect(ABC):
+    """Statements for tables named by a `TableRef`. Each method gives text; nothing is run here.
+
+    `ledger_types` spells what the columns of the ledger are: id, text, number, document, document_number and moment,
+    the last of which is when the row is written.
+    """
+
+    ledger_types: Mapping[str, str]
+
+    @abstractmethod
+    def in_database(self, database: str, name: str) -> str:
+        """The full name of something in a `database=` of a path."""
+
+    @abstractmethod
+    def type_of(self, kind: ColumnType) -> str:
+        """How the destination spells a type."""
+
+    @abstractmethod
+    def lock(self, ref: TableRef) -> str:
+        """Wait until nobody else changes the table through us; held to the end of the transaction."""
+
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def listed(self, names: Iterable[str]) -> str:
+        return ", ".join(self.quoted(name) for name in names)
+
+    def table(self, ref: TableRef) -> str:
+        return self.in_database(ref.database, ref.table)
+
+    def ledger(self, database: str) -> str:
+        return self.in_database(database, LEDGER)
+
+    @property
+    def stage(self) -> str:
+        return self.quoted(STAGE)
+
+    # Tables
+
+    def create_table(self, ref: TableRef, spec: TableSpec) -> tuple[str, ...]:
+        lines = [
+            f"{self.quoted(column.name)} {kind}{' NOT NULL' * (column.name in spec.primary_key)}"
+            for column, kind in zip(spec.columns, self._types(spec), strict=True)
+        ]
+        if spec.primary_key:
+            lines.append(f"PRIMARY KEY ({self.listed(spec.primary_key)})")
+        lines += [self._foreign_key(ref, key) for key in spec.foreign_keys]
+        body = ",\n  ".join(lines)
+        return (f"CREATE TABLE {self.table(ref)} (\n  {body}\n){self._table_options(spec)}",)
+
+    def add_columns(self, ref: TableRef, columns: Iterable[Column]) -> tuple[str, ...]:
+        """One statement per column, as Redshift wants it."""
+        return tuple(
+            f"ALTER TABLE {self.table(ref)} ADD COLUMN {self.quoted(column.name)} {self.type_of(column.type)}"
+            for column in columns
+        )
+
+    def drop_columns(self, ref: TableRef, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(f"ALTER TABLE {self.table(ref)} DROP COLUMN {self.quoted(name)}" for name in names)
+
+    def _types(self, spec: TableSpec) -> list[str]:
+        """Of the columns, in their order."""
+        return [self.type_of(column.type) for column in spec.columns]
+
+    def _foreign_key(self, ref: TableRef, key: ForeignKey) -> str:
+        target = self.in_database(ref.database, key.table)
+        return f"FOREIGN KEY ({self.listed(key.columns)}) REFERENCES {target} ({self.listed(key.references)})"
+
+    def _table_options(self, spec: TableSpec) -> str:  # noqa: ARG002 -- Redshift has some
+        return ""
+
+    # The ledger; values in the order of LEDGER_COLUMNS
+
+    def create_ledger(self, database: str) -> tuple[str, ...]:
+        """Make the ledger, unless it is there."""
+        columns = {**_LEDGER, **_OF_SCHEMAS, "loaded_at": "moment"}
+        body = ",\n  ".join(f"{self.quoted(name)} {self.ledger_types[what]}" for name, what in columns.items())
+        return (f"CREATE TABLE IF NOT EXISTS {self.ledger(database)} (\n  {body}\n)",)
+
+    def find_claim(self, database: str) -> str:
+        """By its id: rows read, set aside, inserted and updated, run, and when."""
+        columns = self.listed(("rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "loaded_at"))
+        return f"SELECT {columns} FROM {self.ledger(database)} WHERE {self.quoted('id')} = %s"
+
+    def newest_spec(self, database: str) -> str:
+        """By the table's name: its description and the number of it."""
+        columns = self.listed(("spec", "spec_version"))
+        name, version = self.quoted("table_name"), self.quoted("spec_version")
+        where = f"{name} = %s AND {version} IS NOT NULL"
+        return f"SELECT {columns} FROM {self.ledger(database)} WHERE {where} ORDER BY {version} DESC LIMIT 1"
+
+    def record(self, database: str, *, with_spec: bool) -> str:
+        columns = (*_LEDGER, *_OF_SCHEMAS) if with_spec else LEDGER_COLUMNS
+        places = ", ".join(["%s"] * len(columns))
+        return f"INSERT INTO {self.ledger(database)} ({self.listed(columns)}) VALUES ({places})"
+
+    # Rows
+
+    def create_stage(self, columns: Iterable[Column]) -> str:
+        """A place for the rows of one file, which nobody else sees and which ends with the session."""
+        body = ", ".join(f"{self.quoted(column.name)} {self.type_of(column.type)}" for column in columns)
+        return f"CREATE TEMPORARY TABLE {self.stage} ({body})"
+
+    def count_stage(self) -> str:
+        return f"SELECT count(*) FROM {self.stage}"
+
+    def count_known(self, ref: TableRef, key: Iterable[str]) -> str:
+        """How many staged rows have a row of the same key in the table."""
+        return f"SELECT count(*) FROM {self.stage} JOIN {self.table(ref)} ON {self._same_key(ref, key)}"
+
+    def some_known(self, ref: TableRef, key: tuple[str, ...]) -> str:
+        """The keys of a few of them."""
+        names = ", ".join(f"{self.stage}.{self.quoted(name)}" for name in key)
+        return f"SELECT {names} FROM {self.stage} JOIN {self.table(ref)} ON {self._same_key(ref, key)} LIMIT 3"
+
+    def insert(self, ref: TableRef, columns: Iterable[Column]) -> str:
+        names = self.listed(column.name for column in columns)
+        return f"INSERT INTO {self.table(ref)} ({names}) SELECT {names} FROM {self.stage}"
+
+    def merge(self, ref: TableRef, key: tuple[str, ...], columns: tuple[Column, ...]) -> str:
+        """Rows of a known key get what the file has for them and keep the rest; the others are inserted."""
+        table, names = self.table(ref), [column.name for column in columns]
+        changed = [name for name in names if name not in key] or [key[0]]  # MERGE wants both branches on Redshift
+        sets = ", ".join(f"{self.quoted(name)} = {self.stage}.{self.quoted(name)}" for name in changed)
+        values = ", ".join(f"{self.stage}.{self.quoted(name)}" for name in names)
+        return (
+            f"MERGE INTO {table} USING {self.stage} ON {self._same_key(ref, key)}\n"
+            f"WHEN MATCHED THEN UPDATE SET {sets}\n"
+            f"WHEN NOT MATCHED THEN INSERT ({self.listed(names)}) VALUES ({values})"
+        )
+
+    def _same_key(self, ref: TableRef, key: Iterable[str]) -> str:
+        pairs = (f"{self.table(ref)}.{self.quoted(name)} = {self.stage}.{self.quoted(name)}" for name in key)
+        return " AND ".join(pairs)

@@ -1,0 +1,75 @@
+"""A dropped file, brought to this machine: what is checked is what is loaded, whatever becomes of the object."""
+
+import gzip
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from isal import igzip, isal_zlib
+from isal.igzip_lib import IsalError
+
+from slice_platform.store import CHUNK_BYTES, Store
+from slice_platform.warehouse.drop_path import DropPath, Format
+from slice_platform.warehouse.refusal import refuse
+
+_IgzipFile: Any = igzip.GzipFile  # without types
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """`path` is not compressed; size and sha256 are those of the object as it is stored."""
+
+    path: Path
+    format: Format | None  # None: a JSON document of a schema
+    size_bytes: int
+    sha256: str
+
+
+def fetch(store: Store, drop: DropPath, key: str, to: Path, *, most_bytes: int) -> InputFile:
+    """Copy the object `key` to `to` in one pass, unpacked. Several members of gzip are one file.
+
+    Raises:
+        FileRefused: it is damaged gzip, or has more than `most_bytes` once it is unpacked.
+    """
+    with store.open(key) as stored:
+        seen = _Seen(stored)
+        source = io.BufferedReader(seen, CHUNK_BYTES)
+        plain: Any = _IgzipFile(fileobj=source) if drop.is_gzip else source
+        try:
+            _copy(plain, to, most_bytes)
+            while source.read(CHUNK_BYTES):
+                pass  # what follows the last member counts for the digest
+        except (EOFError, gzip.BadGzipFile, IsalError, isal_zlib.error) as error:  # type: ignore[misc]  # untyped there
+            raise refuse(f"The gzip is damaged: {error}. Nothing of it was used; send it again.") from error
+        return InputFile(to, drop.format, seen.size, seen.sha.hexdigest())
+
+
+def _copy(source: IO[bytes], to: Path, most_bytes: int) -> None:
+    size = 0
+    with to.open("wb") as target:
+        while chunk := source.read(CHUNK_BYTES):
+            size += len(chunk)
+            if size > most_bytes:
+                raise refuse(f"The file has more than {most_bytes:,} bytes once it is unpacked. Send it in parts.")
+            target.write(chunk)
+
+
+class _Seen(io.RawIOBase):
+    """A stream whose bytes are counted and hashed as they come by."""
+
+    def __init__(self, stored: IO[bytes]) -> None:
+        super().__init__()
+        self._stored = stored
+        self.size, self.sha = 0, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        chunk = self._stored.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        self.sha.update(chunk)
+        self.size += len(chunk)
+        return len(chunk)

@@ -1,0 +1,160 @@
+"""The SQL of MySQL 8 and MariaDB: a `database=` is a database.
+
+Text is compared byte by byte, as the other destinations do: 'a', 'A' and 'a ' are three keys.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from slice_platform.warehouse.column_type import ColumnType, Kind
+from slice_platform.warehouse.dialect import Dialect
+from slice_platform.warehouse.drop_path import TableRef
+from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
+from slice_platform.warehouse.table_spec import Column, TableSpec
+
+MOST_COLUMNS = 1_017  # of InnoDB
+MOST_SCALE = 30
+MOST_INLINE = 255  # bytes of a text that is a VARCHAR; longer ones, and those of wide tables, are TEXT
+_MOST_ROW_BYTES, _BYTES_OF_CHARACTER = 60_000, 4  # a row has 65 535, of which a VARCHAR takes its most
+_NAMES = {Kind.REAL: "FLOAT", Kind.DOUBLE: "DOUBLE", Kind.SUPER: "JSON", Kind.BOOLEAN: "TINYINT(1)"}
+
+
+class MySqlDialect(Dialect):
+    """`collation` compares bytes and pads nothing: its name differs between MySQL and MariaDB."""
+
+    ledger_types = MappingProxyType(
+        {
+            "id": "VARCHAR(32) PRIMARY KEY",
+            "text": "VARCHAR(1024) NOT NULL",
+            "number": "BIGINT NOT NULL",
+            "document": "MEDIUMTEXT",
+            "document_number": "BIGINT",
+            "moment": "DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)",
+        }
+    )
+
+    def __init__(self, collation: str = "utf8mb4_0900_bin") -> None:
+        self.collation = collation
+
+    def quoted(self, name: str) -> str:
+        return "`" + name.replace("`", "``") + "`"
+
+    def in_database(self, database: str, name: str) -> str:
+        return f"{self.quoted(database)}.{self.quoted(name)}"
+
+    def type_of(self, kind: ColumnType) -> str:
+        """Moments are DATETIME: TIMESTAMP of MySQL ends in 2038. Those with a zone are in UTC."""
+        match kind.kind:
+            case Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+                return "DATETIME(6)"
+            case Kind.CHAR | Kind.VARCHAR if (kind.length or 0) <= MOST_INLINE:
+                return f"VARCHAR({kind.length})"
+            case Kind.CHAR | Kind.VARCHAR:
+                return "TEXT"
+            case _:
+                return _NAMES.get(kind.kind, str(kind))
+
+    def lock(self, ref: TableRef) -> str:  # noqa: ARG002 -- its name is bound
+        """A lock of the session, by a name of at most 64 characters; 1 is the answer when it is held."""
+        return "SELECT GET_LOCK(%s, %s)"
+
+    def create_table(self, ref: TableRef, spec: TableSpec) -> tuple[str, ...]:
+        """The table.
+
+        Raises:
+            FileRefused: MySQL has no such table.
+        """
+        if len(spec.columns) > MOST_COLUMNS:
+            raise refuse(f"The table has {len(spec.columns)} columns; MySQL's InnoDB takes {MOST_COLUMNS}.")
+        self._check(spec.columns)
+        return super().create_table(ref, spec)
+
+    def add_columns(self, ref: TableRef, columns: Iterable[Column]) -> tuple[str, ...]:
+        added = tuple(columns)
+        self._check(added)
+        return super().add_columns(ref, added)
+
+    def create_ledger(self, database: str) -> tuple[str, ...]:
+        (statement,) = super().create_ledger(database)
+        return (f"{statement} ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {self.collation}",)
+
+    def create_stage(self, columns: Iterable[Column]) -> str:
+        """Of just the types of the table, with a collation that agrees with it."""
+        return f"{super().create_stage(columns)} CHARACTER SET utf8mb4 COLLATE {self.collation}"
+
+    def merge(self, ref: TableRef, key: tuple[str, ...], columns: tuple[Column, ...]) -> str:
+        names = self.listed(column.name for column in columns)
+        changed = [column.name for column in columns if column.name not in key] or [key[0]]
+        sets = ", ".join(f"{self.quoted(name)} = {self.stage}.{self.quoted(name)}" for name in changed)
+        return (
+            f"INSERT INTO {self.table(ref)} ({names}) SELECT {names} FROM {self.stage}\nON DUPLICATE KEY UPDATE {sets}"
+        )
+
+    def load_data(self, pipe: str, target: str, columns: tuple[Column, ...]) -> str:
+        """Rows from a file of this machine, which may be a pipe. Values are quoted, NULL is not.
+
+        Nothing escapes anything, and lines end with a line feed that is sent as one: two characters would end none
+        where the server takes no backslashes.
+        """
+        names = self.listed(column.name for column in columns)
+        return (
+            f"LOAD DATA LOCAL INFILE '{pipe}' INTO TABLE {target} CHARACTER SET utf8mb4\n"
+            "FIELDS TERMINATED BY ',' ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\n' " + f"({names})"
+        )
+
+    def columns_of(self) -> str:
+        """By database and table."""
+        return (
+            "SELECT column_name, column_type FROM information_schema.columns\n"
+            "WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position"
+        )
+
+    def has_ledger(self) -> str:
+        table = "table_schema = %s AND table_name = '_slice_load_ledger'"
+        return f"SELECT count(*) FROM information_schema.tables WHERE {table}"
+
+    def catalog_type(self, kind: ColumnType) -> str:
+        """As `canonical` makes it of what the catalog says."""
+        return canonical(self.type_of(kind))
+
+    def _table_options(self, spec: TableSpec) -> str:  # noqa: ARG002 -- as the base has it
+        return f" ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {self.collation}"
+
+    def _types(self, spec: TableSpec) -> list[str]:
+        """A column of a key is indexed, which TEXT cannot be as a whole; in a wide table all other text is TEXT."""
+        texts = {column.name: column.type.length for column in spec.columns if column.type.length is not None}
+        inline = sum(length for length in texts.values() if length <= MOST_INLINE) * _BYTES_OF_CHARACTER
+        kinds = []
+        for column in spec.columns:
+            kind = self.type_of(column.type)
+            if column.name in texts and column.name in spec.keys:
+                kind = f"VARCHAR({column.type.length})"
+            elif column.name in texts and inline > _MOST_ROW_BYTES:
+                kind = "TEXT"
+            kinds.append(kind)
+        return kinds
+
+    def _check(self, columns: Iterable[Column]) -> None:
+        found = [
+            Finding(
+                f"has more than {MOST_SCALE} digits behind the point, which MySQL does not take", column=column.name
+            )
+            for column in columns
+            if (column.type.scale or 0) > MOST_SCALE
+        ]
+        if found:
+            raise FileRefused(*found)
+
+
+_INTEGERS: Mapping[str, str] = MappingProxyType({"integer": "int", "bigint": "bigint", "smallint": "smallint"})
+
+
+def canonical(spelled: str) -> str:
+    """A type of the catalog without what MySQL and MariaDB spell differently."""
+    text = spelled.lower()
+    name = text.partition("(")[0]
+    if name in ("varchar", "text"):  # which of them it is depends on the other columns
+        return "text"
+    if name in ("int", "integer", "bigint", "smallint"):
+        return _INTEGERS.get(name, name)
+    return "json" if name == "longtext" else text
