@@ -258,7 +258,8 @@ def _report(
         if value != usual
     )
     yield from heading("Files into Postgres, measured", f"python -m benchmarks.warehouse{options}", started)
-    yield f"- {asked.rows:,} rows of 12 columns in one file; medians of {asked.rounds} rounds; all ways take turns in each."
+    rounds = f"medians of {asked.rounds} rounds, in which all ways take turns"
+    yield f"- {asked.rows:,} rows of 12 columns in one file; {rounds}."
     yield ""
     yield "| way | file | rows | rows/s | x raw COPY |"
     yield "|---|---|---|---|---|"
@@ -279,7 +280,7 @@ def _report(
 
 def _verdicts(contests: list[Contest], small: tuple[int, Cost], large: tuple[int, Cost]) -> Iterator[str]:
     files, cost = small
-    yield f"{files} files, {TABLES} of them schemas, the others of {FILE_ROWS:,} rows, by the command `slice propagate`: "
+    yield f"{files} files, {TABLES} of them schemas, the others of {FILE_ROWS:,} rows, by `slice propagate`:"
     yield f"{cost.seconds:.0f} s, {files / cost.seconds * 60:,.0f} files a minute."
     peak = large[1].peak_bytes
     yield f"One CSV of {large[0] / _MB:,.0f} MB: {large[1].seconds:.0f} s, at most {peak / _MB:,.0f} MB of memory."

@@ -16,7 +16,7 @@ import pymysql
 
 from slice_platform_tests.tools import require_tool
 
-_HURRY = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-buffer-pool-size=32M"]
+_HURRY = ["--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--innodb-buffer-pool-size=32M"]
 _START_SECONDS = 30.0
 
 
@@ -57,7 +57,7 @@ class MariaDb:
         self.process.wait(30)
 
     def kill(self) -> None:
-        """As when its machine loses power."""
+        """As when the process is killed: what was committed is kept."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(30)

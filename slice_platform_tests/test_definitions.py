@@ -33,8 +33,8 @@ print(*[sensor.name for sensor in found.sensors or []])
     assets, jobs, sensors = run_python(code, tmp_path).splitlines()
     assert set(assets.split()) == KEYS
     per_dataset = [f"{job}_{name}" for job in ("ingest", "upkeep") for name in ("flights", "planes", "weather")]
-    assert sorted(jobs.split()) == sorted([*per_dataset, "rebuild", "replay", "retract"])
-    assert sensors == "landing_sensor"
+    assert sorted(jobs.split()) == sorted([*per_dataset, "propagate", "rebuild", "replay", "retract"])
+    assert sensors == "landing_sensor propagator_sensor"
 
 
 def test_loading_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:
@@ -44,7 +44,8 @@ def refuse(*_): raise AssertionError("loading went to the network")
 socket.socket.connect = refuse
 from slice_platform.definitions import defs
 defs()
-heavy = ("boto3", "botocore", "s3fs", "psycopg", "dlt", "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas")
+heavy = ("boto3", "botocore", "s3fs", "psycopg", "pymysql", "redshift_connector", "adbc_driver_postgresql", "dlt",
+         "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas")
 print(*[name for name in heavy if name in sys.modules])
 """
     assert run_python(code, tmp_path).strip() == ""

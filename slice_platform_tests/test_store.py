@@ -6,7 +6,7 @@ import pytest
 
 from slice_platform.aws import AwsAccess
 from slice_platform.errors import StoreUnavailable
-from slice_platform.store import Digest, Store, StoredObject, is_at_rest, open_store
+from slice_platform.store import Children, Digest, Store, StoredObject, is_at_rest, open_store
 from slice_platform_tests.cloud import Cloud
 
 
@@ -41,6 +41,15 @@ def test_a_listing_goes_to_any_depth_in_order_and_not_to_siblings(store: Store) 
         store.write(key, b"")
     assert keys(store, "landing/a") == ["landing/a/1/deep", "landing/a/2"]
     assert keys(store, "landing/none") == []
+
+
+def test_one_level_has_its_folders_and_its_objects(store: Store) -> None:
+    for key in ("top/a/1", "top/a/deep/2", "top/b/3", "top/4", "topper/5"):
+        store.write(key, b"x")
+    found = store.children("top")
+    assert found.folders == ("top/a", "top/b") and [entry.key for entry in found.objects] == ["top/4"]
+    assert store.children("").folders == ("top", "topper")
+    assert store.children("nothing/there") == Children((), ())
 
 
 def test_a_rewrite_of_the_same_size_is_another_version(store: Store) -> None:

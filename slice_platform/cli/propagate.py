@@ -6,7 +6,7 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
-from slice_platform.cli.runs import QUIET, TAGS, why_failed
+from slice_platform.cli.runs import TAGS, why_failed
 from slice_platform.components.propagator import PROPAGATE_JOB, files_by_table, run_request
 from slice_platform.components.propagator_events import listening, notice_of
 from slice_platform.components.propagator_runtime import open_propagator, propagator_store
@@ -16,6 +16,9 @@ from slice_platform.warehouse.archive import return_to_inbox
 from slice_platform.warehouse.outcome import Done, Failed, Outcome, Stranded, Waiting
 from slice_platform.warehouse.pending import look
 from slice_platform.warehouse.preview import Preview, preview
+
+# A run is red when a file failed, which is printed here in an analyst's words.
+SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def work_off_all(console: Console) -> None:
@@ -71,7 +74,7 @@ def _run(job: dg.JobDefinition, instance: dg.DagsterInstance, table: str, outcom
     request = run_request(table)
     result = job.execute_in_process(
         instance=instance,
-        run_config={**QUIET, **request.run_config},
+        run_config={**SILENT, "ops": request.run_config.get("ops", {})},
         tags={**TAGS, **request.tags},
         raise_on_error=False,
     )
@@ -102,7 +105,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """One line for what went well, all findings for what did not."""
     notice = notice_of(outcome)
     mark, colour = {Done: ("ok", "green"), Waiting: ("waits", "yellow")}.get(type(outcome), ("failed", "red"))
-    console.print(f"[{colour}]{mark:<7}[/{colour}]{escape(notice.heading or '')}", soft_wrap=True)
+    console.print(f"[{colour}]{mark:<7}[/{colour}]{escape(notice.heading or '')}", soft_wrap=True, highlight=False)
     console.print(indented(notice.message), soft_wrap=True, markup=False, highlight=False)
 
 

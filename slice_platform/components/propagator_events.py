@@ -8,6 +8,7 @@ from typing import TypeAlias
 import dagster as dg
 
 from slice_platform.notify.notice import Notice, notify
+from slice_platform.warehouse.drop_path import Task
 from slice_platform.warehouse.outcome import Done, Failed, Outcome, Stranded, Waiting
 
 MOST_FINDINGS = 10  # in a message; the rest is in the file beside
@@ -48,14 +49,14 @@ def notice_of(outcome: Outcome) -> Notice:
             return Notice(
                 f"Loaded already on {outcome.applied.loaded_at:%Y-%m-%d %H:%M:%S} UTC (ledger {outcome.applied.id}): "
                 "nothing was changed. To load it again on purpose, drop it under another name.",
-                heading=f"{outcome.label}: {outcome.dropped.path.key}",
+                heading=_title(outcome),
             )
         case Done():
-            return Notice(_what_was_done(outcome), heading=f"{outcome.label}: {outcome.dropped.path.key}")
+            return Notice(_what_was_done(outcome), heading=_title(outcome))
         case Failed():
             return Notice(
                 f"{_findings(outcome)}\nNothing was changed. The file and its report: {outcome.kept_as}",
-                heading=f"{outcome.label}: {outcome.dropped.path.key} failed",
+                heading=f"{_title(outcome)} failed",
                 is_failure=True,
                 attachment=outcome.kept_as,
             )
@@ -73,10 +74,16 @@ def notice_of(outcome: Outcome) -> Notice:
             )
 
 
+def _title(outcome: Done | Failed) -> str:
+    path = outcome.dropped.path
+    return f"{outcome.label}: {path.table.database}.{path.table.table}, {path.task.value}/{path.name}"
+
+
 def _what_was_done(done: Done) -> str:
     counts, notes = done.applied.counts, "".join(f" {note}." for note in done.applied.notes)
     if done.dropped.path.task.is_schema:
-        return f"{len(done.applied.statements)} statements in {done.seconds:.2f} s.{notes}"
+        what = "is created" if done.dropped.path.task is Task.CREATE else "has the columns of the file"
+        return f"The table {what}, in {done.seconds:.2f} s.{notes}"
     said = f"{counts.inserted} rows inserted, {counts.updated} updated in {done.seconds:.2f} s."
     if counts.set_aside:
         said += f" {counts.set_aside} of {counts.read} rows were set aside; they are listed beside {done.kept_as}."

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 _LOG = logging.getLogger("slice_platform.notify")
+_LOG.addHandler(logging.NullHandler())  # who wants to read it sets up logging
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from slice_platform.warehouse.refusal import FileRefused, Finding
 from slice_platform.warehouse.transcript import LINE, MOST_FINDINGS
 from slice_platform.warehouse.value_sql import Cell
 
-_REPEATS = "_repeats"  # a temporary table: rows whose key an earlier row has
+_REPEATS = "_repeats"  # a table: rows whose key an earlier row has. Not a temporary one: other cursors read it too
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _find_repeats(connection: DuckDBPyConnection, rows: Rows) -> int:
     listed = ", ".join(names)
     run(
         connection,
-        f"create or replace temp table {_REPEATS} as "
+        f"create or replace table {_REPEATS} as "
         f"with good as (select {LINE}, {keys} from {rows.source} where not {rows.wrong}), "
         f"twice as (select {listed}, min({LINE}) as first from good group by {listed} having count(*) > 1) "
         f"select good.{LINE}, first, {', '.join(f'{name}::varchar as {name}' for name in names)} "

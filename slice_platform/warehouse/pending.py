@@ -45,7 +45,7 @@ class Pending:
 
 def look(store: Store, *, tick_seconds: float) -> Pending:
     """Everything that lies there. A file counts once nobody wrote it for a tick."""
-    found = list(_walk(store))
+    found = [entry for entry in _walk(store) if not entry.key.endswith("/")]  # a console makes such of a folder
     resting = [entry for entry in found if is_at_rest(entry, tick_seconds)]
     dropped: list[Dropped] = []
     strays: list[Stray] = []

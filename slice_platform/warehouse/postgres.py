@@ -19,6 +19,7 @@ from slice_platform.warehouse.session import Session, Value
 if TYPE_CHECKING:
     import psycopg
 
+_MOST_IDLE_SECONDS = 1800  # between two statements: a loader that froze must not hold its lock for ever
 STYLE = CsvStyle(null="", true="true", false="false", has_zone=True)
 
 
@@ -103,8 +104,7 @@ class PostgresDestination(Destination):
         wait = round(self._lock_timeout_seconds * 1000)
         return (
             f"-c TimeZone=UTC -c DateStyle=ISO -c lock_timeout={wait} "
-            # A loader that froze must not hold its claim for ever.
-            f"-c idle_in_transaction_session_timeout={wait}"
+            f"-c idle_in_transaction_session_timeout={_MOST_IDLE_SECONDS * 1000}"
         )
 
 
