@@ -75,7 +75,8 @@ def dlt_append(conninfo: str, path: Path, table: str) -> None:
     pipeline = dlt.pipeline(
         "warehouse",
         pipelines_dir=str(path.parent / "_dlt"),
-        destination=dlt.destinations.postgres(conninfo),
+        # It wants a password and a host; neither counts beside the folder of the socket.
+        destination=dlt.destinations.postgres(conninfo.replace("postgres@/", "postgres:any@localhost/")),
         dataset_name="dlt",
     )
     pipeline.run(_batches(path), table_name=table, loader_file_format="csv", write_disposition="append")

@@ -135,6 +135,12 @@ class S3Store(Store):
         except FileNotFoundError:
             return
 
+    def move_version(self, entry: StoredObject, to_key: str) -> None:
+        now = self.stat(entry.key)
+        if now is not None and now.version == entry.version:
+            self.copy(entry.key, to_key)
+            self.remove_version(entry)
+
     def remove_tree(self, prefix: str) -> None:
         self._abort_uploads(prefix)
         keys = [entry.key for entry in self.list(prefix)]

@@ -194,6 +194,22 @@ class Store:
             else:
                 os.rename(aside, full)
 
+    def move_version(self, entry: StoredObject, to_key: str) -> None:
+        """Give an object another key, unless it is another by now: then it stays, and nothing is at `to_key`.
+
+        In a directory that is a rename, elsewhere a copy and then a delete of just this version.
+        """
+        now = self.stat(entry.key)
+        if now is None or now.version != entry.version:
+            return
+        full, target = f"{self.root}/{entry.key}", f"{self.root}/{to_key}"
+        with _told("move", entry.key):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            before = os.stat(full)
+            os.rename(full, target)
+            if _identity(os.stat(target)) != _identity(before):  # replaced between the two calls
+                os.rename(target, f"{os.path.dirname(full)}/{uuid.uuid4().hex}-{os.path.basename(full)}")
+
     def remove_tree(self, prefix: str) -> None:
         """Delete everything below `prefix`."""
         with _told("delete", prefix):

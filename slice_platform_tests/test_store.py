@@ -52,6 +52,17 @@ def test_one_level_has_its_folders_and_its_objects(store: Store) -> None:
     assert store.children("nothing/there") == Children((), ())
 
 
+def test_an_object_moves_unless_it_is_another_by_now(store: Store) -> None:
+    store.write("in/a", b"old")
+    entry = store.stat("in/a")
+    assert entry is not None
+    store.move_version(entry, "out/a")
+    assert keys(store) == ["out/a"] and store.open("out/a").read() == b"old"
+    store.write("in/a", b"newer")
+    store.move_version(entry, "out/b")
+    assert keys(store) == ["in/a", "out/a"]
+
+
 def test_a_rewrite_of_the_same_size_is_another_version(store: Store) -> None:
     store.write("k", b"aaa")
     before = store.stat("k")

@@ -1,7 +1,7 @@
 """Files that were worked off are put away: to succeeded/ or failed/ of their table, under the time and their name.
 
-What says why a file failed is written before the file moves, so a crash never loses a reason. A move is a copy and then
-a delete of just the version that was worked off: what a producer put in its place meanwhile stays.
+What says why a file failed is written before the file moves, so a crash never loses a reason. Just the version that was
+worked off moves: what a producer put in its place meanwhile stays.
 """
 
 import csv
@@ -136,6 +136,5 @@ def _stamp(at: datetime) -> str:
 
 def _move(store: Store, entry: StoredObject, key: str) -> str:
     with suppress(FileNotFoundError):  # another process that was told of it too has put it away
-        store.copy(entry.key, key)
-        store.remove_version(entry)
+        store.move_version(entry, key)
     return key

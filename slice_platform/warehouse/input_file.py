@@ -35,18 +35,16 @@ def fetch(store: Store, drop: DropPath, key: str, to: Path, *, most_bytes: int) 
     """
     with store.open(key) as stored:
         seen = _Seen(stored)
-        source = io.BufferedReader(seen, CHUNK_BYTES)
-        plain: Any = _IgzipFile(fileobj=source) if drop.is_gzip else source
         try:
-            _copy(plain, to, most_bytes)
-            while source.read(CHUNK_BYTES):
+            _copy(_IgzipFile(fileobj=io.BufferedReader(seen, CHUNK_BYTES)) if drop.is_gzip else seen, to, most_bytes)
+            while seen.read(CHUNK_BYTES):
                 pass  # what follows the last member counts for the digest
         except (EOFError, gzip.BadGzipFile, IsalError, isal_zlib.error) as error:  # type: ignore[misc]  # untyped there
             raise refuse(f"The gzip is damaged: {error}. Nothing of it was used; send it again.") from error
         return InputFile(to, drop.format, seen.size, seen.sha.hexdigest())
 
 
-def _copy(source: IO[bytes], to: Path, most_bytes: int) -> None:
+def _copy(source: Any, to: Path, most_bytes: int) -> None:
     size = 0
     with to.open("wb") as target:
         while chunk := source.read(CHUNK_BYTES):
@@ -67,9 +65,13 @@ class _Seen(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int:
-        chunk = self._stored.read(len(buffer))
-        buffer[: len(chunk)] = chunk
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self._stored.read(size)
         self.sha.update(chunk)
         self.size += len(chunk)
+        return chunk
+
+    def readinto(self, buffer: Any, /) -> int:
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
         return len(chunk)

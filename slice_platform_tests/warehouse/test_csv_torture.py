@@ -15,7 +15,7 @@ from slice_platform_tests.warehouse.worlds import World
 class Case:
     content: bytes
     rows: list[tuple[Any, ...]] | None = None  # id, name, phone_no
-    reason: str | None = None
+    reason: str = ""
 
 
 def many_then(line: bytes) -> bytes:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redshift_connector
+from redshift_connector.core import Connection
+from redshift_connector.error import ProgrammingError
 
 from slice_platform.errors import AccessRefused, DestinationBusy
 from slice_platform.warehouse.drop_path import DestinationName, TableRef
@@ -71,9 +72,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def connect(
-    postgres: Postgres, make_world: Callable[[DestinationName], World]
-) -> Iterator[Callable[[], redshift_connector.Connection]]:
+def connect(postgres: Postgres, make_world: Callable[[DestinationName], World]) -> Iterator[Callable[[], Connection]]:
     url = make_world("redshift").url
     name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     with proxy(postgres.folder / ".s.PGSQL.5432") as port:
@@ -81,7 +80,7 @@ def connect(
         yield redshift_connection(access)
 
 
-def test_a_load_runs_over_the_real_driver(connect: Callable[[], redshift_connector.Connection]) -> None:
+def test_a_load_runs_over_the_real_driver(connect: Callable[[], Connection]) -> None:
     with connect() as connection:
         session = RedshiftSession(connection.cursor())
         session.run('CREATE TABLE "shop"."people" ("id" INTEGER, "name" VARCHAR(256))')
@@ -97,7 +96,7 @@ def test_a_load_runs_over_the_real_driver(connect: Callable[[], redshift_connect
         assert session.rows('SELECT "name" FROM "shop"."people" ORDER BY "id"') == [("it's 100 %s",), (None,)]
 
 
-def test_what_is_not_committed_is_rolled_back(connect: Callable[[], redshift_connector.Connection]) -> None:
+def test_what_is_not_committed_is_rolled_back(connect: Callable[[], Connection]) -> None:
     with connect() as connection:
         RedshiftSession(connection.cursor()).run('CREATE TABLE "shop"."people" ("id" INTEGER)')
         connection.rollback()
@@ -114,13 +113,13 @@ def test_what_is_not_committed_is_rolled_back(connect: Callable[[], redshift_con
     ],
 )
 def test_errors_of_the_driver_are_told_as_ours(code: str, text: str, kind: type[Exception]) -> None:
-    error = redshift_connector.ProgrammingError({"S": "ERROR", "C": code, "M": text})
+    error = ProgrammingError({"S": "ERROR", "C": code, "M": text})
     assert isinstance(redshift_error("Loading", error), kind)
 
 
-def test_an_error_of_the_server_keeps_its_code(connect: Callable[[], redshift_connector.Connection]) -> None:
+def test_an_error_of_the_server_keeps_its_code(connect: Callable[[], Connection]) -> None:
     with connect() as connection:
-        with pytest.raises(redshift_connector.ProgrammingError) as caught:
+        with pytest.raises(ProgrammingError) as caught:
             RedshiftSession(connection.cursor()).run('INSERT INTO "shop"."nope" VALUES (1)')
         assert isinstance(redshift_error("Loading", caught.value), FileRefused)
 
