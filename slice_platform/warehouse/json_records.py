@@ -61,7 +61,9 @@ def _record(raw: bytes, line: int, names: frozenset[str], supers: frozenset[str]
     except RecursionError:
         return JsonRecord(line, finding=Finding("is nested too deeply", line))
     except json.JSONDecodeError as error:
-        return JsonRecord(line, finding=Finding(f"is no JSON: {error.msg}", line, value=error.doc[error.pos :][:60]))
+        return JsonRecord(
+            line, finding=Finding(f"is no JSON: {error.msg}", line, value=error.doc[error.pos :].strip()[:60])
+        )
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -138,7 +138,8 @@ class Propagator:
                 f"{path.table} has no primary_key, so no row can be told to be the same: input/update/ needs one. "
                 "Drop the file in input/load/, or create the table with a primary_key."
             )
-        with open_engine(self.settings) as engine:
+        limit = {"duckdb_memory_limit": self.settings.propagator_memory_limit}
+        with open_engine(self.settings.model_copy(update=limit)) as engine:
             checked = check_rows(engine, file, known.spec)
             yield RowsToLoad(checked, known, engine, file.path.parent, is_parquet=file.format == "parquet")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slice_platform.errors import AccountingError, DestinationBusy
+from slice_platform.errors import DestinationBusy
 from slice_platform.store import Store
 from slice_platform.warehouse.claim import Claim, Counts
 from slice_platform.warehouse.clean_rows import CsvStyle, write_csv
@@ -93,11 +93,9 @@ class RedshiftDestination(Destination):
                 f"{MOST_DOCUMENT_BYTES:,}. Use shorter names."
             )
         super()._record(session, claim, counts, plan)
-        if (found := session.count(self.dialect.count_claims(claim.table.database), claim.id)) != 1:
-            raise AccountingError(
-                f"Loading {claim.key!r}: the ledger has {found} rows for it, 1 was expected. Nothing was changed.",
-                check="rows_loaded",
-            )
+        found = session.rows(self.dialect.claimants(claim.table.database), claim.id)
+        if found != [(claim.run_id,)]:
+            raise DestinationBusy(f"Loading {claim.key!r}: another run has booked it meanwhile. Nothing was changed.")
 
     @contextmanager
     def _transaction(self, ref: TableRef, rows: RowsToLoad | None = None) -> Iterator[Session]:  # noqa: ARG002 -- as it is

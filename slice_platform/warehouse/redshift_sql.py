@@ -82,9 +82,9 @@ class RedshiftDialect(Dialect):
             f"WHERE NOT EXISTS (SELECT 1 FROM {ledger} AS known WHERE known.{one} = claim.{one})"
         )
 
-    def count_claims(self, database: str) -> str:
-        """How many rows the ledger has for a file, by its id."""
-        return f"SELECT count(*) FROM {self.ledger(database)} WHERE {self.quoted('id')} = %s"
+    def claimants(self, database: str) -> str:
+        """The runs that have booked a file, by its id: one, unless two could not see each other."""
+        return f"SELECT {self.quoted('run_id')} FROM {self.ledger(database)} WHERE {self.quoted('id')} = %s"
 
     def copy_in(self, target: str, columns: tuple[Column, ...], source: "CopySource") -> str:
         """COPY of one file by its manifest. Without one the address would be a prefix, and take others as well.

@@ -84,10 +84,10 @@ def test_a_load_runs_over_the_real_driver(connect: Callable[[], Connection]) -> 
     with connect() as connection:
         session = RedshiftSession(connection.cursor())
         session.run('CREATE TABLE "shop"."people" ("id" INTEGER, "name" VARCHAR(256))')
-        session.run('CREATE TABLE "shop"."_slice_load_ledger" ("id" CHAR(32), "loaded_at" TIMESTAMP)')
+        session.run('CREATE TABLE "shop"."_slice_load_ledger" ("id" CHAR(32), "run_id" VARCHAR)')
         connection.commit()
         session.run(SQL.lock(REF))
-        assert session.count(SQL.count_claims("shop"), "none") == 0
+        assert session.rows(SQL.claimants("shop"), "none") == []
         session.run(SQL.create_stage(COLUMNS))
         session.run('INSERT INTO "_stg_rows" VALUES (%s, %s), (2, NULL)', 1, "it's 100 %s")
         session.run(SQL.merge(REF, ("id",), COLUMNS))

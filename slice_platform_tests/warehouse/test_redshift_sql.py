@@ -53,7 +53,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "insert": (SQL.insert(REF, SPEC.columns),),
     "merge": (SQL.merge(REF, SPEC.primary_key, SPEC.columns[:3]), SQL.merge(REF, ("id",), SPEC.columns[:1])),
     "book": (SQL.record("analytics", with_spec=False), SQL.record("analytics", with_spec=True)),
-    "count claims": (SQL.count_claims("analytics"),),
+    "who has booked": (SQL.claimants("analytics"),),
 }  # fmt: skip
 ALL = [pytest.param(one, id=f"{name} {number}") for name, many in STATEMENTS.items() for number, one in enumerate(many)]
 # sqlglot knows neither all options of COPY, nor LOCK, nor DISTSTYLE ALL beside a SORTKEY.

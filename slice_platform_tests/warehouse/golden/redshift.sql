@@ -92,5 +92,5 @@ INSERT INTO "analytics"."_slice_load_ledger" ("id", "object_key", "sha256", "ver
 SELECT "id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "spec", "spec_version" FROM (SELECT %s AS "id", %s AS "object_key", %s AS "sha256", %s AS "version", %s AS "table_name", %s AS "task", %s AS "size_bytes", %s AS "rows_read", %s AS "rows_set_aside", %s AS "rows_inserted", %s AS "rows_updated", %s AS "run_id", %s AS "spec", %s AS "spec_version") AS claim
 WHERE NOT EXISTS (SELECT 1 FROM "analytics"."_slice_load_ledger" AS known WHERE known."id" = claim."id");
 
--- count claims
-SELECT count(*) FROM "analytics"."_slice_load_ledger" WHERE "id" = %s;
+-- who has booked
+SELECT "run_id" FROM "analytics"."_slice_load_ledger" WHERE "id" = %s;
