@@ -95,12 +95,13 @@ def main(arguments: list[str] | None = None) -> None:
     started = Circumstances.now()
     shutil.rmtree(folder, ignore_errors=True)
     try:
+        # First, while this process is small: what a parent holds counts for the peak of its child.
+        large = _large_file(folder / "large", LARGE_BYTES * asked.rows // ROWS)
+        small = _small_files(folder / "small", max(asked.rows * FILES // ROWS, TABLES))
         with running_server(folder / "home" / "postgres", [DATABASE]) as server:
             bench = _bench(server, folder)
             contests = [one for number in range(asked.rounds) for one in _round(bench, asked, number)]
             upserts = [one for number in range(asked.rounds) for one in _upserts(bench, asked.rows, number)]
-        small = _small_files(folder / "small", max(asked.rows * FILES // ROWS, TABLES))
-        large = _large_file(folder / "large", LARGE_BYTES * asked.rows // ROWS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     report = _report(contests, upserts, small, large, started, asked)
