@@ -3,7 +3,8 @@
 import csv
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -47,16 +48,16 @@ def pandas_to_sql(conninfo: str, path: Path, table: str) -> None:
     import pandas as pd
 
     frame = pd.read_csv(path, parse_dates=["day", "seen_at"])
-    frame.to_sql(table, _engine(conninfo), if_exists="append", index=False)
+    with _engine(conninfo) as engine:
+        frame.to_sql(table, engine, if_exists="append", index=False)
 
 
 def executemany(conninfo: str, path: Path, table: str) -> None:
     """SQLAlchemy's insert of rows as dictionaries, 10 000 at a time."""
     import sqlalchemy as sa
 
-    engine = _engine(conninfo)
-    target = sa.Table(table, sa.MetaData(), autoload_with=engine)
-    with engine.begin() as connection, path.open(newline="") as source:
+    with _engine(conninfo) as engine, engine.begin() as connection, path.open(newline="") as source:
+        target = sa.Table(table, sa.MetaData(), autoload_with=connection)
         rows = []
         for row in csv.DictReader(source):
             rows.append({name: _python(name, value) for name, value in row.items()})
@@ -101,10 +102,16 @@ def _batches(path: Path) -> Any:
     )
 
 
-def _engine(conninfo: str) -> Any:
+@contextmanager
+def _engine(conninfo: str) -> Iterator[Any]:
+    """Its connections are closed after the block."""
     import sqlalchemy as sa
 
-    return sa.create_engine("postgresql+psycopg://" + conninfo.removeprefix("postgresql://"))
+    engine = sa.create_engine("postgresql+psycopg://" + conninfo.removeprefix("postgresql://"))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _python(name: str, value: str) -> object:
