@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-bench demo test dev check bench lock clean
+.PHONY: help setup setup-bench demo test dev check lambda bench lock clean
 
 IS_NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # Tried by running it: a version manager's shim may be on the PATH for a Python that is not installed.
@@ -21,7 +21,10 @@ help: ## Show this list
 
 setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
 
-setup-bench: $(BENCH_STAMP) ## Add Spark and dlt, which only benchmarks and their tests need
+setup-lambda: $(STAMP) ## Pack the Lambda function that sends notifications, into dist/
+	$(BIN)/python deploy/lambda_zip.py $(ARGS)
+
+bench: $(BENCH_STAMP) ## Add Spark and dlt, which only benchmarks and their tests need
 
 demo: $(STAMP) ## Ingest 336 776 real flights, fill tables in databases, and check every figure
 	$(BIN)/slice demo $(ARGS)
@@ -43,6 +46,9 @@ check: $(STAMP) ## Lint, format, types, and whether the definitions load
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	SLICE_HOME="$${SLICE_HOME:-$(CURDIR)/.slice}" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
+
+lambda: $(STAMP) ## Pack the Lambda function that sends notifications, into dist/
+	$(BIN)/python deploy/lambda_zip.py $(ARGS)
 
 bench: $(BENCH_STAMP) ## Measure against bare DuckDB, polars, pandas, Spark and dlt
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -72,6 +78,7 @@ lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for newer
 	@# Held to the versions of dev.lock, so that each can be installed beside it.
 	$(COMPILE) --extra aws --extra warehouse -c requirements/dev.lock -o requirements/aws.lock pyproject.toml
 	$(COMPILE) --extra spark -c requirements/dev.lock -o requirements/spark.lock pyproject.toml
+	$(COMPILE) -c requirements/dev.lock -o requirements/lambda.lock requirements/lambda.in
 	$(COMPILE) --extra bench -c requirements/dev.lock -o requirements/bench.lock pyproject.toml
 	rm -rf $(VENV)-lock
 

@@ -10,6 +10,7 @@
     │   ├── QueryRefused        the SQL is not one read-only statement over the lake
     │   ├── RebuildRefused      a partition cannot be rebuilt without losing rows
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
+    │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
     │   ├── DestinationError    a database failed in a way that a retry does not change; no file is to blame
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
     └── TransientError          the same call may succeed later: Dagster retries the run
@@ -18,6 +19,7 @@
         ├── DatasetBusy         another process works on the same dataset
         ├── DestinationUnavailable  a database that files are loaded into cannot be reached, or broke off
         ├── DestinationBusy     others held what a load needed
+        ├── SlackUnavailable    Slack did not answer, or asks to wait
         ├── TableChanged        a table was altered between the check of a file and its load
         └── CommitLost          other writers won every attempt to commit
 
@@ -66,6 +68,17 @@ class UpkeepRefused(PermanentError):
     """It cannot be told for sure what a table needs, so nothing was deleted."""
 
 
+class NotificationRefused(PermanentError):
+    """A notification cannot be sent as it is. `code` is Slack's word for it, or ours.
+
+    Where `concerns_all` no other message would go out either: the token is wrong, or a right is missing.
+    """
+
+    def __init__(self, message: str, *, code: str, concerns_all: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.concerns_all = code, concerns_all
+
+
 class DestinationError(PermanentError):
     """A database failed in a way that neither the file nor a retry explains; nothing was changed."""
 
@@ -100,6 +113,14 @@ class DestinationUnavailable(TransientError):
 
 class DestinationBusy(TransientError):
     """Others held the table, or the database favoured another transaction; this one was rolled back."""
+
+
+class SlackUnavailable(TransientError):
+    """Slack did not answer, or asks to wait for `retry_after_seconds`; whether a message went out is not known."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TableChanged(TransientError):

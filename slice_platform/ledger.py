@@ -6,9 +6,6 @@ A commit to a table is announced here first (`open_batch`) and booked afterwards
 that a crash in between is found and finished by the next run.
 """
 
-import fcntl
-import time
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
-from slice_platform.errors import DatasetBusy, LedgerUnavailable
+from slice_platform.errors import DatasetBusy
 from slice_platform.ledger_booking import book_file, book_withdrawal, move_to_duplicate, note_hidden
 from slice_platform.ledger_tables import (
     add_missing_columns,
@@ -30,21 +27,12 @@ from slice_platform.ledger_tables import (
     metadata,
     partitions,
 )
+from slice_platform.metadata_db import MetadataDb
 from slice_platform.records import BatchReceipt, FileRow, FileStatus, PartitionRow
 from slice_platform.store import StoredObject
 
 _MOST_PARAMETERS = 10_000
 KeyOf: TypeAlias = Callable[[str, int, datetime, str], str]  # dataset, file id, received at, name -> key
-
-_POSTGRES: dict[str, Any] = {
-    "pool_pre_ping": True,
-    "connect_args": {
-        "connect_timeout": 10,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -59,15 +47,9 @@ class Ledger:
     """The ledger in one SQLite file or Postgres database; safe for several processes."""
 
     def __init__(self, url: str, *, lock_dir: Path, lock_timeout_seconds: float) -> None:
-        self._url = sa.make_url(url)
-        self._lock_dir = lock_dir
         self._lock_timeout_seconds = lock_timeout_seconds
-        if self._url.database and self._is_sqlite:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {"connect_args": {"timeout": 60}} if self._is_sqlite else _POSTGRES
-        self._engine = sa.create_engine(self._url, **options)
-        sa.event.listen(self._engine, "handle_error", _told)
-        sa.event.listen(self._engine, "connect", _use_wal if self._is_sqlite else _use_keepalives)
+        self._db = MetadataDb(url, lock_dir=lock_dir)
+        self._engine = self._db.engine
         try:
             with self.exclusive("_ledger"):  # several processes may open a new ledger at the same moment
                 metadata.create_all(self._engine)
@@ -76,14 +58,8 @@ class Ledger:
             self.close()
             raise
 
-    @property
-    def _is_sqlite(self) -> bool:
-        return self._url.get_backend_name() == "sqlite"
-
     def close(self) -> None:
-        self._engine.dispose()
-
-    # --- one process at a time per dataset
+        self._db.close()
 
     @contextmanager
     def exclusive(self, dataset: str) -> Iterator[None]:
@@ -92,41 +68,13 @@ class Ledger:
         Raises:
             DatasetBusy: another process held it for the whole time-out.
         """
-        deadline = time.monotonic() + self._lock_timeout_seconds
-        with self._file_lock(dataset, deadline) if self._is_sqlite else self._advisory_lock(dataset, deadline):
+        with self._db.hold(dataset, timeout_seconds=self._lock_timeout_seconds) as is_held:
+            if not is_held:
+                raise DatasetBusy(
+                    f"Waited {self._lock_timeout_seconds:g} s for dataset {dataset!r}: another process works on it. "
+                    "Try again when its run has ended, or raise SLICE_LOCK_TIMEOUT_SECONDS."
+                )
             yield
-
-    @contextmanager
-    def _file_lock(self, dataset: str, deadline: float) -> Iterator[None]:
-        self._lock_dir.mkdir(parents=True, exist_ok=True)
-        with (self._lock_dir / f"{dataset}.lock").open("w") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    self._wait(dataset, deadline)
-            yield
-
-    @contextmanager
-    def _advisory_lock(self, dataset: str, deadline: float) -> Iterator[None]:
-        number = zlib.crc32(f"slice:{dataset}".encode())
-        # No transaction stays open meanwhile: databases end those that idle, and the lock with them.
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))):
-                self._wait(dataset, deadline)
-            try:
-                yield
-            finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
-
-    def _wait(self, dataset: str, deadline: float) -> None:
-        if time.monotonic() >= deadline:
-            raise DatasetBusy(
-                f"Waited {self._lock_timeout_seconds:g} s for dataset {dataset!r}: another process works on it. "
-                "Try again when its run has ended, or raise SLICE_LOCK_TIMEOUT_SECONDS."
-            )
-        time.sleep(0.1)
 
     # --- files
 
@@ -338,28 +286,3 @@ def file_row(row: sa.RowMapping) -> FileRow:
     # SQLite keeps no zone; what was stored is UTC.
     values["received_at"] = received.replace(tzinfo=UTC) if received.tzinfo is None else received.astimezone(UTC)
     return FileRow(**{**values, "status": FileStatus(values["status"])})
-
-
-def _told(context: sa.engine.ExceptionContext) -> None:
-    """A database that is away is ours to tell; what it says of the data is not."""
-    if context.is_pre_ping:
-        return  # the pool's own question whether a connection still lives; it opens another one
-    error = context.original_exception
-    kinds = (sa.exc.OperationalError, sa.exc.InterfaceError)
-    if context.is_disconnect or isinstance(context.sqlalchemy_exception, kinds):
-        raise LedgerUnavailable(
-            f"The ledger's database did not answer: {' '.join(str(error).split())} What it had not confirmed is not "
-            "booked; the work can be repeated once it is back. If it never comes back, check SLICE_METADATA_URL."
-        ) from error
-
-
-def _use_keepalives(connection: Any, _record: object) -> None:
-    """Let the server find out that this machine is gone, and free its locks: by default that takes two hours."""
-    with connection.cursor() as cursor:
-        for name, value in (("idle", 30), ("interval", 10), ("count", 3)):
-            cursor.execute(f"set tcp_keepalives_{name} = {value}")
-    connection.commit()
-
-
-def _use_wal(connection: Any, _record: object) -> None:
-    connection.execute("pragma journal_mode = wal")  # readers such as `slice status` never block a run

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from slice_platform.errors import SettingsError
@@ -150,6 +150,42 @@ class Settings(BaseSettings):
     )
     redshift_schemas: Names = Field(default=("analytics",), description="Schemas that files may name.")
 
+    slack_token: SecretStr | None = Field(
+        default=None,
+        description="Bot token (xoxb-...) of the app that posts. Without it messages are pages below `home`/slack.",
+    )
+    slack_base_url: str = Field(default="https://slack.com/api/", description="Where Slack is; ends with a slash.")
+    slack_timeout_seconds: float = Field(default=10.0, gt=0, description="How long a call of Slack may take.")
+    notify_error_channel: str = Field(
+        default="jarvis-error-notifications", description="Where people are told of notifications that cannot be sent."
+    )
+    notify_routes: Path = Field(
+        default=PACKAGE_DIR / "defs" / "notifications.yaml",
+        description="Which channel and whom Dagster's failures are told: docs/notifications.md.",
+    )
+    notify_attachments_uri: str | None = Field(
+        default=None,
+        description="Where attachments of other machines lie until they are sent: a directory or s3://...; default "
+        "under `home`.",
+    )
+    notify_most_attachment_bytes: int = Field(
+        default=50 * 1024**2, ge=1, description="Of a larger attachment people are told where it lies."
+    )
+    notify_window_seconds: float = Field(
+        default=600.0, ge=0, description="So long what is told again becomes a count on its first message."
+    )
+    notify_burst: int = Field(
+        default=10, ge=1, description="More that wait for one channel at once become one message that names them."
+    )
+    notify_stuck_seconds: float = Field(
+        default=300.0, gt=0, description="A notification that waits longer counts as stuck, and the outbox as failing."
+    )
+
+    @field_validator("notify_error_channel")
+    @classmethod
+    def _is_without_sign(cls, value: str) -> str:
+        return value.removeprefix("#")
+
     @field_validator("postgres_databases", "mysql_databases", "redshift_schemas", mode="before")
     @classmethod
     def _is_a_list_of_names(cls, value: object) -> object:
@@ -173,6 +209,15 @@ class Settings(BaseSettings):
     @property
     def propagator_root(self) -> str:
         return self.propagator_uri.rstrip("/") if self.propagator_uri else str(self.home_dir / "propagator")
+
+    @property
+    def notify_attachments_root(self) -> str:
+        uri = self.notify_attachments_uri
+        return uri.rstrip("/") if uri else str(self.home_dir / "notify" / "attachments")
+
+    @property
+    def slack_pages_dir(self) -> Path:
+        return self.home_dir / "slack"
 
     @property
     def ledger_url(self) -> str:

@@ -242,6 +242,38 @@ def retry_file(path: str) -> None:
     retry(path, terminal())
 
 
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--channel", help="Name of the channel, with or without #.")
+@click.option("--message", help="Slack's mrkdwn; - reads it from the standard input.")
+@click.option("--heading", help="A line in bold above it.")
+@click.option("--attach", "attachments", multiple=True, metavar="FILE|s3://...", help="May be given several times.")
+@click.option("--key", help="A second notification with the same key is not sent.")
+@click.option("--on-exit", is_flag=True, help="Run COMMAND, and tell how it ended; the exit code is the command's.")
+@click.option("--retry", is_flag=True, help="Send what was refused again, once the reason is mended.")
+@click.option("--wait", default=15.0, show_default=True, help="Seconds to try; what is not sent then is kept.")
+@click.argument("command", nargs=-1)
+def notify(
+    channel: str | None,
+    message: str | None,
+    heading: str | None,
+    attachments: tuple[str, ...],
+    key: str | None,
+    on_exit: bool,
+    retry: bool,
+    wait: float,
+    command: tuple[str, ...],
+) -> None:
+    """Tell people in Slack. Exit code 0: it is there; 75: it is kept, and not sent yet; 1: it is refused.
+
+    slice notify --channel data --message "<!channel> the nightly export is empty" --attach export.csv
+
+    slice notify --channel data --on-exit -- ./backup.sh --full
+    """
+    from slice_platform.cli.notify import Wanted, carry_out
+
+    carry_out(Wanted(channel, message, heading, attachments, key, on_exit, retry, wait, command))
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)

@@ -1,0 +1,90 @@
+"""Packs the Lambda function slice-slack-notifier: `make lambda`, or `python deploy/lambda_zip.py [--output FILE]`.
+
+The zip holds notify/ with what it imports, and the packages of requirements/lambda.lock; boto3 comes with AWS's runtime.
+It is for the Python and the processor that it is packed with. The same sources give the same bytes.
+"""
+
+import argparse
+import ast
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "slice_platform"
+ENTRY = f"{PACKAGE}.notify.lambda_handler"
+_LEFT_OUT = {"__pycache__", "tests", "testing", "bin"}
+_MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pack the Lambda function slice-slack-notifier.")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist" / "slice-slack-notifier.zip")
+    output: Path = parser.parse_args().output
+    with tempfile.TemporaryDirectory() as folder:
+        _install(Path(folder))
+        for module in sorted(modules_of(ENTRY)):
+            source = path_of(module)
+            target = Path(folder) / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _pack(Path(folder), output)
+    print(f"{output}: {output.stat().st_size / 1_000_000:.1f} MB; handler {ENTRY}.handler")
+
+
+def modules_of(entry: str) -> set[str]:
+    """The modules of ours that one imports, directly or not, whenever that is, with the packages they lie in."""
+    found: set[str] = set()
+    todo = [entry]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        todo += [*_imports(path_of(name)), *([name.rpartition(".")[0]] if "." in name else [])]
+    return found
+
+
+def path_of(module: str) -> Path:
+    base = ROOT.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
+            yield node.module or ""
+
+
+def _install(folder: Path) -> None:
+    lock = ROOT / "requirements" / "lambda.lock"
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--no-compile",
+        "--only-binary=:all:",
+    ]
+    subprocess.run([*command, "--target", str(folder), "-r", str(lock)], check=True)
+
+
+def _pack(folder: Path, output: Path) -> None:
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not _LEFT_OUT & set(path.relative_to(folder).parts):
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)), _MOMENT)
+                entry.external_attr = 0o644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                packed.writestr(entry, path.read_bytes())
+
+
+if __name__ == "__main__":
+    main()

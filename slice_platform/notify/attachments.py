@@ -1,0 +1,93 @@
+"""Files that go along. One of this machine is kept in the platform's store: whoever sends it may be another machine."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from slice_platform.aws import AwsAccess
+from slice_platform.errors import AccessRefused, NotificationRefused
+from slice_platform.notify.notification import Notification
+from slice_platform.store import Store, open_store
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """Where files lie until they are sent, and how they are read. Of one that is larger people are told."""
+
+    root: str
+    access: AwsAccess
+    most_bytes: int
+
+    def keep(self, one: Notification) -> tuple[Notification, tuple[str, ...]]:
+        """Its files of this machine are copied into the store, below the channel; what cannot be is a note.
+
+        Raises:
+            StoreUnavailable, AccessRefused: the store does not take them.
+        """
+        addresses, notes = [], []
+        for number, address in enumerate(one.attachments):
+            if address.startswith("s3://"):
+                addresses.append(address)
+            elif (problem := self._problem_here(Path(address))) is not None:
+                notes.append(problem)
+            else:
+                key = f"{one.channel}/{_UNSAFE.sub('_', one.key)}/{number}/{_UNSAFE.sub('_', Path(address).name)}"
+                self._store().copy_in(address, key)
+                addresses.append(self._store().path(key))
+        return replace(one, attachments=tuple(addresses)), tuple(notes)
+
+    def problem(self, address: str) -> str | None:
+        """Why an attachment cannot be sent; None where it can.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+        """
+        root, name = address.rsplit("/", 1)
+        try:
+            entry = open_store(root, self.access).stat(name)
+        except AccessRefused as error:
+            return f"The attachment {address} cannot be read: {error}"
+        if entry is None:
+            return f"The attachment {address} is not there."
+        return _too_large(address, entry.size_bytes, self.most_bytes)
+
+    def load(self, address: str) -> bytes:
+        """The content of an attachment.
+
+        Raises:
+            NotificationRefused: it cannot be sent.
+            StoreUnavailable: the store did not answer.
+        """
+        if (problem := self.problem(address)) is not None:
+            raise NotificationRefused(problem, code="attachment")
+        root, name = address.rsplit("/", 1)
+        with open_store(root, self.access).open(name) as source:
+            return source.read()
+
+    def forget(self, addresses: Sequence[str]) -> None:
+        """Copies of ours are removed; files of others stay."""
+        ours = self._store().path("")
+        for address in addresses:
+            if address.startswith(ours):
+                self._store().remove(address.removeprefix(ours))
+
+    def _store(self) -> Store:
+        return open_store(self.root, self.access)
+
+    def _problem_here(self, path: Path) -> str | None:
+        try:
+            if not path.is_file():
+                return f"The attachment {str(path)!r} is not there."
+            with path.open("rb"):
+                return _too_large(str(path), path.stat().st_size, self.most_bytes)
+        except OSError as error:
+            return f"The attachment {str(path)!r} cannot be read: {error.strerror or error}."
+
+
+def _too_large(address: str, size: int, most: int) -> str | None:
+    if size <= most:
+        return None
+    return f"The attachment {address} has {size:,} bytes; {most:,} are the most that is sent. It stays where it is."

@@ -1,0 +1,102 @@
+"""What people are told, as those who tell it say it."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from slice_platform.errors import NotificationRefused
+
+_CHANNEL = re.compile(r"#?(?P<name>[a-z0-9_-]{1,80}|[CGD][A-Z0-9]{8,20})")
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000_000)]
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One thing to tell.
+
+    A second one with the same `key` is not told. Those with the same `fingerprint` within a window become one message
+    that counts them. Those with the same `thread` stand below the first of them.
+    """
+
+    channel: str  # name, or id, without #
+    message: str
+    heading: str | None = None
+    attachments: tuple[str, ...] = ()  # s3://bucket/key, or the path of a file on this machine
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    fingerprint: str | None = None
+    thread: str | None = None
+    is_report: bool = False  # of a notification that could not be sent; of such a one there is no report
+
+
+class Attachment(BaseModel):
+    """A file in S3. It is read with the rights of the platform, when the message is sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bucket: _Text = Field(description="Name of the bucket.", examples=["slack-notification-framework-attachments"])
+    key: _Text = Field(description="Key of the object; its last part is the file's name.", examples=["cron/stats.csv"])
+
+
+class Payload(BaseModel):
+    """A notification as a JSON document: what the Lambda function slice-slack-notifier is invoked with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    heading: _Text | None = Field(default=None, description="A line in bold above the message.")
+    message: _Text = Field(description="Slack's mrkdwn. `<!channel>` and `<@USERID>` call people; < > & are shown.")
+    slack_channel: _Text = Field(description="Name of the channel, with or without #. The app has to be a member.")
+    attachment: Attachment | None = Field(default=None, description="A file in S3 that lies below the message.")
+    idempotency_key: _Text | None = Field(
+        default=None, description="A second notification with the same key is not sent. Default: one of its own."
+    )
+
+    def notification(self) -> Notification:
+        """Raises NotificationRefused where the channel is none."""
+        at = self.attachment
+        one = Notification(
+            channel=channel_name(self.slack_channel),
+            message=self.message,
+            heading=self.heading,
+            attachments=(f"s3://{at.bucket}/{at.key}",) if at else (),
+        )
+        return replace(one, key=self.idempotency_key) if self.idempotency_key else one
+
+
+def read_payload(document: object) -> Payload:
+    """The payload that a JSON document, as text or parsed, is.
+
+    Raises:
+        NotificationRefused: it is none; the message names each field that is wrong.
+    """
+    try:
+        parsed: Any = json.loads(document) if isinstance(document, str | bytes) else document
+        return Payload.model_validate(parsed)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in error.errors())
+    except ValueError as error:
+        found = f"no JSON: {error}"
+    raise NotificationRefused(
+        f"The payload is wrong: {found}. Expected are message and slack_channel, and optional heading and "
+        "attachment {bucket, key}.",
+        code="bad_payload",
+    )
+
+
+def channel_name(text: str) -> str:
+    """The name of a channel without `#`, or its id.
+
+    Raises:
+        NotificationRefused: no channel of Slack can be called so.
+    """
+    found = _CHANNEL.fullmatch(text.strip())
+    if found is None:
+        raise NotificationRefused(
+            f"Notifying the channel {text[:100]!r}: that is no name of a channel. Slack's have lower-case letters, "
+            "digits, - and _, up to 80.",
+            code="channel_not_found",
+        )
+    return found["name"]
