@@ -21,10 +21,7 @@ help: ## Show this list
 
 setup: $(STAMP) ## Make .venv and fill it from the hashed lock file
 
-setup-lambda: $(STAMP) ## Pack the Lambda function that sends notifications, into dist/
-	$(BIN)/python deploy/lambda_zip.py $(ARGS)
-
-bench: $(BENCH_STAMP) ## Add Spark and dlt, which only benchmarks and their tests need
+setup-bench: $(BENCH_STAMP) ## Add Spark and dlt, which only benchmarks and their tests need
 
 demo: $(STAMP) ## Ingest 336 776 real flights, fill tables in databases, and check every figure
 	$(BIN)/slice demo $(ARGS)

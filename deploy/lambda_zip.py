@@ -1,6 +1,6 @@
 """Packs the Lambda function slice-slack-notifier: `make lambda`, or `python deploy/lambda_zip.py [--output FILE]`.
 
-The zip holds notify/ with what it imports, and the packages of requirements/lambda.lock; boto3 comes with AWS's runtime.
+The zip holds notify/ with what it imports, and the packages of requirements/lambda.lock; boto3 is in AWS's runtime.
 It is for the Python and the processor that it is packed with. The same sources give the same bytes.
 """
 

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from slice_platform.components.alerts import alerts_sensor
 from slice_platform.components.corrections import correction_jobs
+from slice_platform.components.jarvis import Slack, outbox_asset, outbox_check, outbox_sensor
 from slice_platform.components.lake_dataset import INGEST_PREFIX
 from slice_platform.components.landing_sensor import landing_sensor
 from slice_platform.components.propagator import propagate_job, propagator_sensor
+from slice_platform.notify.routing import read_routing
 from slice_platform.settings import load_settings
 
 
@@ -22,10 +25,19 @@ def defs() -> dg.Definitions:
         job for job in loaded.jobs or [] if isinstance(job, dg.JobDefinition) and job.name.startswith(INGEST_PREFIX)
     ]
     sensor = landing_sensor(ingest_jobs, tick_seconds=load_settings().landing_tick_seconds)
+    read_routing(load_settings().notify_routes)  # a mistake in it is told now
     propagate = propagate_job()
     own = dg.Definitions(
-        sensors=[sensor, propagator_sensor(propagate, tick_seconds=load_settings().landing_tick_seconds)],
+        sensors=[
+            sensor,
+            propagator_sensor(propagate, tick_seconds=load_settings().landing_tick_seconds),
+            alerts_sensor(),
+            outbox_sensor(),
+        ],
         jobs=[*correction_jobs(), propagate],
+        assets=[outbox_asset()],
+        asset_checks=[outbox_check()],
+        resources={"slack": Slack()},
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(loaded, own)

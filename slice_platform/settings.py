@@ -150,6 +150,10 @@ class Settings(BaseSettings):
     )
     redshift_schemas: Names = Field(default=("analytics",), description="Schemas that files may name.")
 
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000",
+        description="Where people find the Dagster UI; links in notifications begin so.",
+    )
     slack_token: SecretStr | None = Field(
         default=None,
         description="Bot token (xoxb-...) of the app that posts. Without it messages are pages below `home`/slack.",

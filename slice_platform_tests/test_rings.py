@@ -21,6 +21,7 @@ RINGS = (
         "ledger_tables",
         "ledger_booking",
         "metadata_db",
+        "yaml_lines",
     ),
     ("lake", "warehouse", "notify", "ops", "local"),
     ("components", "run_history"),

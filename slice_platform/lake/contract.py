@@ -16,7 +16,7 @@ from slice_platform.lake.quality import QualityRule, read_quality, unique_rule
 from slice_platform.lake.service_levels import Freshness, read_freshness
 from slice_platform.lake.types import LogicalType
 from slice_platform.lake.value_rules import ValueRules, read_type, read_value_rules, refuse_odd_name
-from slice_platform.lake.yaml_lines import Place, YamlFile, read_yaml
+from slice_platform.yaml_lines import Place, YamlFile, read_yaml
 
 _DATASET = re.compile(r"[A-Za-z0-9_]+")  # it names assets, jobs and tables
 RESERVED = ("filename", "file_row_number")  # DuckDB's own columns of a file; a leading underscore is ours

@@ -16,7 +16,7 @@ from slice_platform.lake.contract import Column, Contract, load_contract
 from slice_platform.lake.file_sets import SetSpec
 from slice_platform.lake.header_sample import AgreedHeader, SampleFormat, read_agreed_header, refuse_other_contract
 from slice_platform.lake.partitions import Grain, PartitionBy, beginning
-from slice_platform.lake.yaml_lines import YamlFile, read_yaml
+from slice_platform.yaml_lines import YamlFile, read_yaml
 
 COMPONENT = "slice_platform.components.lake_dataset.LakeDataset"
 TIER_TAG = "slice/tier"  # set by the platform

@@ -18,7 +18,7 @@ from pyiceberg.table.update.schema import UpdateSchema
 from slice_platform.errors import ContractError
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.table_schema import divided_by, logical_type, partition_spec_of, schema_of
-from slice_platform.lake.yaml_lines import Place, read_yaml
+from slice_platform.yaml_lines import Place, read_yaml
 
 _REQUIRED, _MODE, _KEY, _ORDER_BY = "slice.required", "slice.mode", "slice.key", "slice.order-by"
 _COLUMNS: Place = ("schema", 0, "properties")

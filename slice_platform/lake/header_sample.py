@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from slice_platform.lake.contract import Contract
-from slice_platform.lake.yaml_lines import Place, YamlFile
+from slice_platform.yaml_lines import Place, YamlFile
 
 _MOST_LINES, _MOST_CHARACTERS = 40, 200
 _MOST_COMPARED = 200  # names: each is compared with each

@@ -10,8 +10,8 @@ from open_data_contract_standard.model import DataQuality
 
 from slice_platform.lake.types import LogicalType, typed_literal
 from slice_platform.lake.value_rules import read_literal, refuse_bad_pattern
-from slice_platform.lake.yaml_lines import Place, YamlFile
 from slice_platform.sql_text import literal, quoted
+from slice_platform.yaml_lines import Place, YamlFile
 
 _BLOCKING, _WARNING = ("error", "critical", "high"), ("warning", "warn", "medium", "low", "info")
 BUILT_IN = ("schema", "unknown_columns", "unique_key", "rows_accounted", "rejects")  # checks that every dataset has

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from open_data_contract_standard.model import ServiceLevelAgreementProperty
 
-from slice_platform.lake.yaml_lines import Place, YamlFile
+from slice_platform.yaml_lines import Place, YamlFile
 
 FREQUENCY, LATENCY, AVAILABLE_AT = "frequency", "latency", "timeofavailability"
 _SYNONYMS = {"fy": FREQUENCY, "ly": LATENCY, "freshness": LATENCY}

@@ -15,7 +15,7 @@ import duckdb
 from open_data_contract_standard.model import SchemaProperty
 
 from slice_platform.lake.types import KINDS, Field, Kind, LogicalType
-from slice_platform.lake.yaml_lines import Place, YamlFile
+from slice_platform.yaml_lines import Place, YamlFile
 
 _STRING_FORMATS = {
     "uuid": "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",

@@ -1,4 +1,4 @@
-"""A workspace of Slack and an outbox for it. Everything is as in earnest, but that Slack takes fifty messages a second."""
+"""A workspace of Slack and an outbox for it; all in earnest, but for a Slack that takes fifty messages a second."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -56,7 +56,7 @@ def main() -> None:
         died += _attempt(asked, told, step, None if died % 2 else chance.uniform(0.0, LONGEST_SECONDS))
         told += 1
     _work(asked, told, 0)  # nobody kills this one
-    print(json.dumps({"died": died, "told": told + 1}))
+    sys.stdout.write(json.dumps({"died": died, "told": told + 1}))
 
 
 def _attempt(asked: dict[str, Any], number: int, step: int, seconds: float | None) -> int:

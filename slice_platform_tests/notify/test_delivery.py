@@ -188,7 +188,7 @@ def test_a_thousand_failures_are_a_few_messages_that_name_all(slack: FakeSlack, 
     jarvis.deliver(seconds=20)
     messages = slack.messages("data")
     assert len(messages) <= 12
-    said = "\n".join([m.text for m in messages] + [f.content.decode() for m in messages for f in m.files])
+    said = "\n".join([m.text for m in messages] + [(f.content or b"").decode() for m in messages for f in m.files])
     assert all(f"failure of kind {kind}. (x10)" in said for kind in range(100))
 
 

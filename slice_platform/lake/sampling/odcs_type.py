@@ -8,7 +8,7 @@ from open_data_contract_standard.model import SchemaProperty
 
 from slice_platform.lake.types import Kind, LogicalType
 from slice_platform.lake.value_rules import read_type
-from slice_platform.lake.yaml_lines import YamlFile
+from slice_platform.yaml_lines import YamlFile
 
 _NOWHERE = YamlFile(Path("sample"), None, None)
 
