@@ -6,13 +6,16 @@ It is for the Python and the processor that it is packed with. The same sources 
 
 import argparse
 import ast
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "slice_platform"
@@ -62,18 +65,20 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def _install(folder: Path) -> None:
-    lock = ROOT / "requirements" / "lambda.lock"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--no-compile",
-        "--only-binary=:all:",
-    ]
-    subprocess.run([*command, "--target", str(folder), "-r", str(lock)], check=True)
+    """The packages of the lock, as they are installed here from a lock with the same hashes."""
+    lock = (ROOT / "requirements" / "lambda.lock").read_text(encoding="utf-8")
+    for line in re.findall(r"^[\w.-]+.*==.*$", lock, re.MULTILINE):
+        wanted = Requirement(line.rstrip("\\ "))
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        found = distribution(wanted.name)
+        if found.version not in wanted.specifier:
+            sys.exit(f"{wanted.name} {found.version} is installed; requirements/lambda.lock wants {wanted.specifier}.")
+        for file in found.files or ():
+            if ".." not in file.parts:  # programs lie outside
+                target = folder / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(file.locate()), target)
 
 
 def _pack(folder: Path, output: Path) -> None:

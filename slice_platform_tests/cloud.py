@@ -1,4 +1,4 @@
-"""A stand-in for AWS on the loopback: S3 and Glue as moto serves them, and faults in front of them on request."""
+"""A stand-in for AWS on the loopback: as moto serves it, with faults in front of it on request."""
 
 import io
 import json
@@ -16,6 +16,8 @@ from urllib.request import Request, urlopen
 from moto.glue.models import glue_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
+
+from slice_platform_tests.lambda_runtime import LambdaRuntime
 
 Kind: TypeAlias = Literal["slow_down", "error", "reset", "hang", "cut", "lost_answer"]
 Answer: TypeAlias = Iterable[bytes]
@@ -156,7 +158,7 @@ class _Silent(MotoRequestHandler):
 def running_cloud() -> Iterator[Cloud]:
     """Serve S3 and Glue on a free port of the loopback."""
     cloud = Cloud("")
-    app = _Faults(DomainDispatcherApplication(create_backend_app), cloud)
+    app = _Faults(LambdaRuntime(DomainDispatcherApplication(create_backend_app)), cloud)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
     cloud.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -98,11 +98,13 @@ def ingest(dataset: str | None) -> None:
 
 @main.command()
 def status() -> None:
-    """How each dataset stands: rows, partitions, files, bytes, pending, rejects."""
+    """How each dataset stands: rows, partitions, files, bytes, pending, rejects; and notifications that wait."""
+    from slice_platform.cli.notify import print_standing
     from slice_platform.cli.tables import print_status, terminal
 
     with lake() as opened:
         print_status(opened, terminal())
+    print_standing(terminal())
 
 
 @main.command()

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 from slice_platform.errors import NotificationRefused, SlackUnavailable
 from slice_platform.notify.jarvis import open_jarvis
@@ -65,8 +67,8 @@ def carry_out(wanted: Wanted) -> None:
 
 
 def _notification(wanted: Wanted) -> Notification:
-    text = sys.stdin.read() if wanted.message == "-" else wanted.message
-    if not text or not text.strip():
+    text = (sys.stdin.read() if wanted.message == "-" else wanted.message or "").strip()
+    if not text:
         raise click.UsageError("Say what: --message TEXT, or --message - to read it.")
     one = Notification(channel_name(wanted.channel or ""), text, wanted.heading, wanted.attachments)
     return one if wanted.key is None else replace(one, key=wanted.key)
@@ -97,6 +99,15 @@ def try_again(*, wait_seconds: float) -> None:
         jarvis.deliver(seconds=wait_seconds)
         found = jarvis.standing()
     click.echo(f"{again} were tried again; {found.waiting} wait, {found.refused} are refused.")
+
+
+def print_standing(console: Console) -> None:
+    """One line; what waits too long is red, with the reason."""
+    with open_jarvis() as jarvis:
+        stuck, found = jarvis.stuck(), jarvis.standing()
+    refused = f", {found.refused} refused (once mended: slice notify --retry)" if found.refused else ""
+    line = Text(f"{stuck}{refused}" if stuck else f"Notifications: {found.waiting} wait{refused}")
+    console.print(line, style="red" if stuck else "", soft_wrap=True)
 
 
 def run_and_tell(channel: str, command: Sequence[str], heading: str | None, *, wait_seconds: float) -> int:

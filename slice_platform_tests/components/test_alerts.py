@@ -11,7 +11,7 @@ from slice_platform.components.alerts import alerts_sensor
 from slice_platform.notify.jarvis import open_jarvis
 from slice_platform.notify.outbox import Kept
 
-BROKEN = {"is": True}
+BROKEN = {"is": 1}
 
 
 @dg.asset(key=["curated", "trips"], group_name="curated", owners=["team:flights"])
@@ -68,7 +68,7 @@ class Watched:
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     monkeypatch.setenv("SLICE_HOME", str(tmp_path / "home"))
-    monkeypatch.setitem(BROKEN, "is", True)
+    monkeypatch.setitem(BROKEN, "is", 1)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Watched(instance)
 
@@ -118,7 +118,7 @@ def test_a_job_that_is_good_again_is_told(watched: Watched, monkeypatch: pytest.
     watched.tick()
     watched.run("nightly")
     watched.tick()
-    monkeypatch.setitem(BROKEN, "is", False)
+    monkeypatch.setitem(BROKEN, "is", 0)
     watched.run("nightly")
     watched.tick()
     watched.tick()
@@ -129,7 +129,7 @@ def test_an_asset_that_is_good_again_is_told(watched: Watched, monkeypatch: pyte
     watched.tick()
     watched.run(asset_selection=[dg.AssetKey(["curated", "trips"])])
     watched.tick()
-    monkeypatch.setitem(BROKEN, "is", False)
+    monkeypatch.setitem(BROKEN, "is", 0)
     watched.run(asset_selection=[dg.AssetKey(["curated", "trips"])])
     watched.tick()
     assert [one.heading for one in watched.said()][-1] == "curated/trips is good again"
@@ -139,7 +139,7 @@ def test_a_check_that_warns_is_told_with_counts_and_rows(watched: Watched) -> No
     watched.tick()
     check = dg.AssetCheckKey(dg.AssetKey(["curated", "trips"]), "rejects")
     dg.materialize(
-        [trips, rejects],  # type: ignore[list-item]  # it takes checks as well
+        [trips, rejects],
         selection=dg.AssetSelection.checks(check),
         instance=watched.instance,
         raise_on_error=False,
