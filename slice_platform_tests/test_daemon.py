@@ -1,5 +1,6 @@
-"""The real thing: `slice dev` with its daemon and web server, a dropped file, the table, and the UI in a browser."""
+"""The real thing: `slice dev` with its daemon and web server, a dropped file, the table, the UI, and Slack."""
 
+import json
 import os
 import signal
 import socket
@@ -8,20 +9,24 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slice_platform.lake.lake import LANDING, open_lake
 from slice_platform.lake.query import query
 from slice_platform.settings import PACKAGE_DIR, load_settings
+from slice_platform_tests.slack import FakeSlack, running_slack
 from slice_platform_tests.tools import require_tool
 
 pytestmark = pytest.mark.daemon
 PLANES = "tailnum,year,type,manufacturer,model,engines,seats,speed,engine\n"
 PLANES += "N100,2004,Fixed wing multi engine,BOEING,737,2,150,NA,Turbo-fan\n"
+TICKS = """{sensorOrError(sensorSelector: {repositoryName: "__repository__", repositoryLocationName: "slice_platform",
+sensorName: "alerts_sensor"}) {... on Sensor {sensorState {ticks(limit: 1) {status}}}}}"""
 START_SECONDS, TABLE_SECONDS = 120, 120
 
 
@@ -29,6 +34,8 @@ START_SECONDS, TABLE_SECONDS = 120, 120
 class Dev:
     url: str
     home: Path
+    environment: dict[str, str]
+    slack: FakeSlack
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +46,25 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLICE_", "DAGSTER_"))}
-    environment |= {"SLICE_HOME": str(home), "SLICE_LANDING_TICK_SECONDS": "2"}
+    url = f"http://127.0.0.1:{port}"
+    with running_slack("data-platform", "data-loader-notification", "jarvis-error-notifications") as slack:
+        environment |= {
+            "SLICE_HOME": str(home), "SLICE_LANDING_TICK_SECONDS": "2", "SLICE_DAGSTER_URL": url,
+            "SLICE_SLACK_TOKEN": slack.token, "SLICE_SLACK_BASE_URL": slack.url,
+        }  # fmt: skip
+        yield from _running(Dev(url, home, environment, slack), port)
+
+
+def _running(dev: Dev, port: int) -> Iterator[Dev]:
+    log_file = dev.home / "log"
     command = [sys.executable, "-m", "slice_platform.cli.main", "dev", "--port", str(port)]
-    with (home / "log").open("wb") as log:
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=PACKAGE_DIR.parent, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=PACKAGE_DIR.parent, env=dev.environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/server_info", home / "log")
-        yield Dev(f"http://127.0.0.1:{port}", home)
+        _wait_for(f"{dev.url}/server_info", log_file)
+        yield dev
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -77,6 +94,46 @@ def test_a_dropped_file_becomes_a_table_with_nobody_asking(dev: Dev) -> None:
                 return
             time.sleep(1)
     pytest.fail(f"no table within {TABLE_SECONDS} s:\n{(dev.home / 'log').read_text()[-3000:]}")
+
+
+def test_an_asset_that_fails_is_one_message_in_slack_with_a_link_to_its_run(dev: Dev) -> None:
+    test_a_dropped_file_becomes_a_table_with_nobody_asking(dev)
+    _until(lambda: _ask(dev, TICKS)["sensorOrError"]["sensorState"]["ticks"], "the first look of alerts_sensor")
+    (raw,) = (dev.home / "lake" / "raw" / "planes").rglob("*planes.csv")
+    raw.rename(raw.with_name("hidden"))
+    try:
+        command = [sys.executable, "-m", "slice_platform.cli.main", "rebuild", "planes"]
+        done = subprocess.run(command, cwd=PACKAGE_DIR.parent, env=dev.environment, capture_output=True, check=False)
+    finally:
+        raw.with_name("hidden").rename(raw)
+    assert done.returncode != 0
+    _until(lambda: dev.slack.messages("data-platform"), "a message")
+    time.sleep(15)  # long enough for a second one
+    (message,) = [one for one in dev.slack.messages("data-platform") if "failed" in one.text]
+    link = message.text.splitlines()[-1]
+    run_id = link.removeprefix(f"{dev.url}/runs/")
+    with urllib.request.urlopen(link, timeout=10) as page:  # noqa: S310  # loopback
+        assert page.status == 200
+    assert (
+        _ask(dev, f'{{runOrError(runId: "{run_id}") {{... on Run {{status}}}}}}')["runOrError"]["status"] == "FAILURE"
+    )
+
+
+def _until(is_there: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + TABLE_SECONDS
+    while not is_there():
+        assert time.monotonic() < deadline, f"{what} did not come within {TABLE_SECONDS} s"
+        time.sleep(0.5)
+
+
+def _ask(dev: Dev, query: str) -> dict[str, Any]:
+    """The UI's own interface."""
+    asked = urllib.request.Request(  # noqa: S310  # loopback
+        f"{dev.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310  # loopback
+        found: dict[str, Any] = json.load(answer)["data"]
+        return found
 
 
 @pytest.mark.ui
