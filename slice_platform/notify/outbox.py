@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ from slice_platform.notify.notification import Notification
 from slice_platform.notify.outbox_tables import channels, metadata, notifications, repeats
 from slice_platform.notify.redact import redact
 
+_MOST_NAME = 200  # characters of a key or thread
 _TRIES_IN_FRONT = 5  # a message that failed so often lets others go first
 
 
@@ -111,6 +112,7 @@ class Outbox:
         Idempotent by `key`.
         """
         now = datetime.now(UTC)
+        one = replace(one, key=_bounded(one.key), thread=_bounded(one.thread) if one.thread else None)
         with self._db.engine.begin() as connection:
             self._alone(connection)
             if (known := _known(connection, one.key)) is not None:
@@ -261,6 +263,11 @@ class Outbox:
         alike = (c.channel == one.channel, c.fingerprint == _short(one.fingerprint), c.state.not_in(_TOLD))
         recent = sa.select(c.id).where(*alike, c.created_at > now - self._window).order_by(c.id.desc()).limit(1)
         return connection.scalar(recent)
+
+
+def _bounded(name: str) -> str:
+    """A name as it is, or its digest where a column could not hold it."""
+    return name if len(name) <= _MOST_NAME else hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _known(connection: sa.Connection, key: str) -> int | None:

@@ -28,7 +28,10 @@ _PATTERNS = (
     re.compile(r"()\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"),
     re.compile(r"()\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),  # a JSON web token
     # name=value, name: value, "name": "value", --name value
-    re.compile(rf"""(\b(?:\w{{0,60}}[_-])?(?:{_NAMED})["']?\s*(?:=>|[:=])\s*){_VALUE}""", re.IGNORECASE),
+    re.compile(
+        rf"""(\b(?:\w{{0,60}}(?:password|passwd)|(?:\w{{0,60}}[_-])?(?:{_NAMED}))["']?\s*(?:=>|[:=])\s*){_VALUE}""",
+        re.IGNORECASE,
+    ),
     re.compile(rf"((?<!-)--(?:[\w-]{{0,60}}-)?(?:{_NAMED})[ =]){_VALUE}", re.IGNORECASE),
 )
 
