@@ -1,11 +1,13 @@
 """Failures of Dagster are in the outbox once each, and people hear when it is good again."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from slice_platform.components.alerts import alerts_sensor
 from slice_platform.notify.jarvis import open_jarvis
@@ -133,6 +135,18 @@ def test_an_asset_that_is_good_again_is_told(watched: Watched, monkeypatch: pyte
     watched.run(asset_selection=[dg.AssetKey(["curated", "trips"])])
     watched.tick()
     assert [one.heading for one in watched.said()][-1] == "curated/trips is good again"
+
+
+def test_an_asset_that_is_late_is_told_and_when_it_is_fresh_again(watched: Watched) -> None:
+    watched.tick()
+    for state in (FreshnessState.FAIL, FreshnessState.FAIL, FreshnessState.PASS):
+        change = FreshnessStateChange(
+            key=dg.AssetKey(["curated", "trips"]), previous_state=FreshnessState.UNKNOWN, new_state=state,
+            state_change_timestamp=time.time(),
+        )  # fmt: skip
+        watched.instance._report_runless_asset_event(change)
+        watched.tick()
+    assert [one.heading for one in watched.said()] == ["curated/trips is late", "curated/trips is fresh again"]
 
 
 def test_a_check_that_warns_is_told_with_counts_and_rows(watched: Watched) -> None:
