@@ -1,6 +1,7 @@
 """What the README tells a newcomer to type does what it says."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -57,3 +58,14 @@ def test_the_table_from_a_drop_is_there_as_the_readme_says(tmp_path: Path, monke
         monkeypatch.setenv(name, value)
     done = CliRunner().invoke(main, ["propagate"])
     assert done.exit_code == 0 and "2 rows inserted, 0 updated" in done.output, done.output
+
+
+def test_the_notifications_of_the_readme_are_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLICE_HOME", str(tmp_path / ".slice"))
+    (tmp_path / "shop.csv").write_text("order_id\nA1\n")
+    lines = [line for line in README.splitlines() if line.startswith(".venv/bin/slice notify")]
+    for line in lines:
+        done = CliRunner().invoke(main, shlex.split(line)[1:])
+        assert done.exit_code == 0, done.output
+    page = (tmp_path / ".slice" / "slack" / "data" / "index.html").read_text(encoding="utf-8")
+    assert len(lines) == 2 and "3 partners sent nothing" in page and "succeeded" in page and "shop.csv" in page
