@@ -57,7 +57,10 @@ def text_cell(name: str, kind: ColumnType, *, is_key: bool) -> "Cell":
     """Of a column of text."""
     text = quoted(name)
     found = [Fault(f"{text} is null", _IN_A_KEY)] if is_key else []
-    return Cell(name, f"left({text}, 100)", typed(text, kind), _reason([*found, *_faults(text, kind)]))
+    reason = _reason([*found, *_faults(text, kind)])
+    if (usual := _usual(text, kind)) is not None:
+        reason = f"case when {usual} then null else {reason} end"
+    return Cell(name, f"left({text}, 100)", typed(text, kind), reason)
 
 
 def typed_cell(name: str, kind: ColumnType, *, is_key: bool) -> "Cell":
@@ -83,6 +86,24 @@ def _reason(found: list[Fault]) -> str:
     """The first fault counts."""
     cases = " ".join(f"when {one.condition} then {one.reason}" for one in found)
     return f"case {cases} end" if cases else "null::varchar"
+
+
+def _usual(text: str, kind: ColumnType) -> str | None:
+    """SQL that is true of text which is just how DuckDB writes the value: no fault, told at a third of the cost.
+
+    The patterns leave out what it writes and no other database reads: infinity, years before 1 and beyond 9999.
+    """
+    written = f"try_cast({text} as {duckdb_type(kind)})::varchar = {text}"
+    match kind.kind:
+        case Kind.SMALLINT | Kind.INTEGER | Kind.BIGINT | Kind.DECIMAL:
+            return written
+        case Kind.DATE:
+            return f"{text} like '____-__-__' and {written}"
+        case Kind.TIMESTAMP:
+            return f"{text} like '____-__-__ __:__:__%' and {written}"
+        case Kind.BOOLEAN:
+            return f"{text} in ('true', 'false')"
+    return None
 
 
 def _faults(text: str, kind: ColumnType) -> Iterator[Fault]:
