@@ -9,7 +9,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "slice_platform"
 RINGS = (
     ("settings", "errors"),
-    ("sql_text", "engine", "aws", "store", "s3", "s3_files", "records", "ledger", "ledger_tables", "ledger_booking"),
+    (
+        "sql_text",
+        "spill",
+        "engine",
+        "aws",
+        "store",
+        "s3",
+        "s3_files",
+        "records",
+        "ledger",
+        "ledger_tables",
+        "ledger_booking",
+    ),
     ("lake", "warehouse", "notify", "ops", "local"),
     ("components", "run_history"),
     ("defs",),
