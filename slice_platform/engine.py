@@ -1,14 +1,13 @@
 """DuckDB as the platform uses it: bounded memory, a spill folder of its own, UTC, no downloads."""
 
-import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import duckdb
 
 from slice_platform.s3_files import S3Files, outage
 from slice_platform.settings import Settings
+from slice_platform.spill import spill_folder
 from slice_platform.sql_text import literal
 
 
@@ -22,10 +21,10 @@ def open_engine(
     lie compressed in a file, a quarter of what the same tables take when memory spills them. For smaller ones it only
     costs time.
     """
-    spill = settings.spill_dir / uuid.uuid4().hex
-    spill.mkdir(parents=True)
-    connection = duckdb.connect(str(spill / "tables.db") if on_disk else ":memory:")
-    try:
+    with (
+        spill_folder(settings.spill_dir) as spill,
+        closing(duckdb.connect(str(spill / "tables.db") if on_disk else ":memory:")) as connection,
+    ):
         for statement in (
             f"set threads = {settings.duckdb_threads}",
             f"set memory_limit = {literal(settings.duckdb_memory_limit)}",
@@ -39,9 +38,6 @@ def open_engine(
         if files is not None:
             connection.register_filesystem(files)
         yield connection
-    finally:
-        connection.close()
-        shutil.rmtree(spill, ignore_errors=True)
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows vary by query

@@ -25,6 +25,7 @@ class MariaDb:
     """A running server. It listens on a socket in its own folder, and on no network."""
 
     folder: Path
+    options: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -42,8 +43,8 @@ class MariaDb:
 
     def start(self) -> None:
         command = [require_tool("mariadbd"), "--no-defaults", f"--datadir={self.folder}/data", *_HURRY,
-                   f"--socket={self.folder}/socket", "--skip-networking", "--skip-grant-tables",
-                   f"--pid-file={self.folder}/pid", "--local-infile=ON"]  # fmt: skip
+                   f"--socket={self.folder}/socket", "--skip-networking", f"--pid-file={self.folder}/pid",
+                   "--local-infile=ON", *self.options]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as_owner())
         ends = time.monotonic() + _START_SECONDS
         while not (self.folder / "socket").exists():  # it is there once connections are taken
@@ -65,17 +66,17 @@ class MariaDb:
 
 
 @contextmanager
-def running_mariadb() -> Iterator[MariaDb]:
-    """Start a server, and stop it at the end."""
+def running_mariadb(*options: str) -> Iterator[MariaDb]:
+    """Start a server, and stop it at the end. Without options it asks nobody for a password or for rights."""
     install = require_tool("mariadb-install-db")
     folder = Path(tempfile.mkdtemp(prefix="slice-maria-"))  # the path of a socket has to be short
     try:
         if os.geteuid() == 0:
             os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
-        options = ["--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
-        made = subprocess.run([install, *options], capture_output=True, cwd="/", check=False, **_as_owner())
+        places = ["--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
+        made = subprocess.run([install, *places], capture_output=True, cwd="/", check=False, **_as_owner())
         assert made.returncode == 0, made.stderr.decode() + made.stdout.decode()
-        server = MariaDb(folder)
+        server = MariaDb(folder, options or ("--skip-grant-tables",))
         server.start()
         try:
             yield server

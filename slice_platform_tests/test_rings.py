@@ -11,6 +11,7 @@ RINGS = (
     ("settings", "errors"),
     (
         "sql_text",
+        "spill",
         "engine",
         "aws",
         "store",

@@ -237,7 +237,10 @@ def check_file(path: str) -> None:
 @propagate.command("retry")
 @click.argument("path")
 def retry_file(path: str) -> None:
-    """Put a file back from failed/ to where it was dropped. PATH is its key, as the report tells it."""
+    """Put a file back from failed/ to where it was dropped.
+
+    PATH is its key, as the report tells it, or where it lies on this machine.
+    """
     from slice_platform.cli.propagate import retry
     from slice_platform.cli.tables import terminal
 

@@ -12,10 +12,10 @@ from slice_platform.components.propagator_events import listening, notice_of
 from slice_platform.components.propagator_runtime import open_propagator, propagator_store
 from slice_platform.errors import PermanentError
 from slice_platform.settings import Settings, load_settings
-from slice_platform.warehouse.archive import return_to_inbox
 from slice_platform.warehouse.outcome import Done, Failed, Outcome, Stranded, Waiting
 from slice_platform.warehouse.pending import look
 from slice_platform.warehouse.preview import Preview, preview
+from slice_platform.warehouse.retry import return_to_inbox
 
 # A run is red when a file failed, which is printed here in an analyst's words.
 SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -26,11 +26,15 @@ class Asked:
         return Asked(what, self.times + 1 if self.what == what else 1, now)
 
 
-def next_request(before: Asked | None, what: str, now: float) -> Asked | None:
-    """The request to make now for `what`; None where it was made already and is not due again."""
+def next_request(before: Asked | None, what: str, now: float, moments: Iterable[float] = ()) -> Asked | None:
+    """The request to make now for `what`; None where it was made already and is not due again.
+
+    It is due again at each of `moments` as well.
+    """
     if before is None:
         return Asked(what, 1, now)
-    if before.what == what and not before.is_due(now):
+    is_time = any(before.at < moment <= now for moment in moments)
+    if before.what == what and not is_time and not before.is_due(now):
         return None
     return before.again(what, now)
 

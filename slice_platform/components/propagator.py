@@ -5,9 +5,10 @@ all the same: an event that is lost delays a file, and never loses it.
 """
 
 import json
+import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import dagster as dg
 
@@ -16,7 +17,9 @@ from slice_platform.components.asked import Asked, fingerprint_of, next_request
 from slice_platform.components.propagator_events import tell
 from slice_platform.components.propagator_runtime import open_propagator, propagator_store
 from slice_platform.components.runtime import IN_FLIGHT, told_to_dagster
+from slice_platform.errors import AccessRefused, StoreUnavailable
 from slice_platform.settings import Settings, load_settings
+from slice_platform.store import StoredObject
 from slice_platform.warehouse.drop_path import TableRef, table_ref
 from slice_platform.warehouse.outcome import Failed, Outcome, Stranded
 from slice_platform.warehouse.pending import look
@@ -77,19 +80,19 @@ def propagator_sensor(job: dg.JobDefinition, *, tick_seconds: float) -> dg.Senso
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         settings, now = load_settings(), time.time()
         memory = Memory.read(context.cursor)
-        wake = _wake(settings)
+        wake = _wake(settings, context.log)
         if wake is not None and not wake.is_wanted and not memory.is_due(settings, now):
             return dg.SkipReason("No event, and the last look is not long ago.")
         todo = files_by_table(settings)
         requests = {
             table: request
-            for table, what in todo.items()
-            if (request := next_request(memory.asked.get(table), what, now)) is not None
+            for table, ready in todo.items()
+            if (request := next_request(memory.asked.get(table), ready.what, now, ready.waits_end)) is not None
             and not _is_in_flight(context.instance, table)
         }
         asked = {table: one for table, one in {**memory.asked, **requests}.items() if table in todo}
         if wake is not None:
-            forget(wake, settings.propagator_queue_url or "", AwsAccess.of(settings))
+            _forget(wake, settings, context.log)
         context.update_cursor(Memory(asked, now).text())
         return dg.SensorResult(run_requests=[run_request(table, one.times) for table, one in requests.items()])
 
@@ -137,10 +140,29 @@ class Memory:
         return bool(self.asked) or abs(now - self.looked_at) >= settings.propagator_sweep_seconds
 
 
-def _wake(settings: Settings) -> Wake | None:
-    if settings.propagator_queue_url is None:
+def _wake(settings: Settings, log: logging.Logger) -> Wake | None:
+    """What the queue tells. Without one, and where it is out of order, every tick looks for itself."""
+    url = settings.propagator_queue_url
+    if url is None:
         return None
-    return received(settings.propagator_queue_url, AwsAccess.of(settings), _prefix(settings.propagator_root))
+    try:
+        return received(url, _queue_access(settings), _prefix(settings.propagator_root))
+    except (StoreUnavailable, AccessRefused) as error:
+        log.warning(f"The queue tells nothing, so the folders are looked at without it: {error}")
+        return None
+
+
+def _forget(wake: Wake, settings: Settings, log: logging.Logger) -> None:
+    try:
+        forget(wake, settings.propagator_queue_url or "", _queue_access(settings))
+    except (StoreUnavailable, AccessRefused) as error:
+        log.warning(f"Messages of the queue were not deleted and will come again: {error}")
+
+
+def _queue_access(settings: Settings) -> AwsAccess:
+    """A queue that does not answer must not take the time of the tick, in which the folders are looked at as well."""
+    access = AwsAccess.of(settings)
+    return replace(access, attempts=min(2, access.attempts), timeout_seconds=min(5.0, access.timeout_seconds))
 
 
 def _prefix(root: str) -> str:
@@ -148,16 +170,29 @@ def _prefix(root: str) -> str:
     return root.removeprefix("s3://").partition("/")[2]
 
 
-def files_by_table(settings: Settings) -> dict[str, str]:
-    """Table (`destination/database/table`, or strays) -> fingerprint of the files that are ready for it."""
+@dataclass(frozen=True)
+class Ready:
+    """The files that are ready for one table."""
+
+    what: str  # their fingerprint
+    waits_end: tuple[float, ...] = ()  # when each of them stops to wait for its table, in seconds since 1970
+
+
+def files_by_table(settings: Settings) -> dict[str, Ready]:
+    """What is ready for each table (`destination/database/table`, or strays)."""
     pending = look(propagator_store(settings), tick_seconds=settings.landing_tick_seconds)
     todo = {
-        f"{ref.destination}/{ref.database}/{ref.table}": fingerprint_of(dropped.entry for dropped in files)
+        f"{ref.destination}/{ref.database}/{ref.table}": _ready([one.entry for one in files], settings)
         for ref, files in pending.tables.items()
     }
     if pending.strays:
-        todo[STRAYS] = fingerprint_of(stray.entry for stray in pending.strays)
+        todo[STRAYS] = Ready(fingerprint_of(stray.entry for stray in pending.strays))
     return todo
+
+
+def _ready(entries: list[StoredObject], settings: Settings) -> Ready:
+    came = [entry.written_at.timestamp() for entry in entries if entry.written_at is not None]
+    return Ready(fingerprint_of(entries), tuple(at + settings.propagator_wait_seconds for at in came))
 
 
 def _is_in_flight(instance: dg.DagsterInstance, table: str) -> bool:

@@ -1,5 +1,6 @@
 """What became of dropped files, as Dagster shows it and as people are told."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -45,7 +46,7 @@ def tell(context: dg.OpExecutionContext, outcome: Outcome) -> None:
 def notice_of(outcome: Outcome) -> Notice:
     """What a person is told of it."""
     match outcome:
-        case Done() if outcome.applied.was_known:
+        case Done() if outcome.is_repeat:
             return Notice(
                 f"Loaded already on {outcome.applied.loaded_at:%Y-%m-%d %H:%M:%S} UTC (ledger {outcome.applied.id}): "
                 "nothing was changed. To load it again on purpose, drop it under another name.",
@@ -55,7 +56,7 @@ def notice_of(outcome: Outcome) -> Notice:
             return Notice(_what_was_done(outcome), heading=_title(outcome))
         case Failed():
             return Notice(
-                f"{_findings(outcome)}\nNothing was changed. The file and its report: {outcome.kept_as}",
+                f"{_findings(outcome)}\n{_blame(outcome)}",
                 heading=f"{_title(outcome)} failed",
                 is_failure=True,
                 attachment=outcome.kept_as,
@@ -83,11 +84,28 @@ def _what_was_done(done: Done) -> str:
     counts, notes = done.applied.counts, "".join(f" {note}." for note in done.applied.notes)
     if done.dropped.path.task.is_schema:
         what = "is created" if done.dropped.path.task is Task.CREATE else "has the columns of the file"
-        return f"The table {what}, in {done.seconds:.2f} s.{notes}"
-    said = f"{counts.inserted} rows inserted, {counts.updated} updated in {done.seconds:.2f} s."
+        return f"The table {what}, {_when(done)}.{notes}"
+    said = f"{counts.inserted} rows inserted, {counts.updated} updated {_when(done)}."
     if counts.set_aside:
         said += f" {counts.set_aside} of {counts.read} rows were set aside; they are listed beside {done.kept_as}."
     return said + notes
+
+
+def _blame(failed: Failed) -> str:
+    if failed.at_fault == "platform":
+        return (
+            "The platform or the database is at fault, not the file. Once that is mended: "
+            f"slice propagate retry {shlex.quote(failed.kept_as)}"
+        )
+    return f"Nothing was changed. The file and its report: {failed.kept_as}"
+
+
+def _when(done: Done) -> str:
+    """How long it took; of a load whose process died before it could tell, when that was."""
+    if not done.applied.was_known:
+        return f"in {done.seconds:.2f} s"
+    at = f"{done.applied.loaded_at:%Y-%m-%d %H:%M:%S}"
+    return f"on {at} UTC by run {done.applied.run_id}, which was cut off before it could tell"
 
 
 def _findings(failed: Failed) -> str:

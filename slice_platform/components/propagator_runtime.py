@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from urllib.parse import unquote, urlsplit
 
 from slice_platform.aws import AwsAccess
 from slice_platform.local.postgres_server import Server, running_server
@@ -16,6 +15,7 @@ from slice_platform.warehouse.postgres import PostgresDestination
 from slice_platform.warehouse.propagate import Door, Propagator
 from slice_platform.warehouse.redshift import RedshiftDestination
 from slice_platform.warehouse.redshift_connect import RedshiftAccess, redshift_connection
+from slice_platform.warehouse.server_url import server_url
 
 STANDIN_DATABASE = "redshift_standin"
 
@@ -80,13 +80,13 @@ def _made(settings: Settings, store: Store, server: Server | None) -> Iterator[t
 
 
 def _redshift_access(settings: Settings, url: str) -> RedshiftAccess:
-    parts = urlsplit(url)
+    at = server_url(url, setting="SLICE_REDSHIFT_URL", expected="redshift://user:password@host:5439/database")
     return RedshiftAccess(
-        host=parts.hostname,
-        port=parts.port or 5439,
-        database=parts.path.lstrip("/"),
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password) if parts.password else None,
+        host=at.host,
+        port=at.port or 5439,
+        database=at.database,
+        user=at.user,
+        password=at.password or None,
         cluster_identifier=settings.redshift_cluster,
         serverless_workgroup=settings.redshift_workgroup,
         region=settings.redshift_region,

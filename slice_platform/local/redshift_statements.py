@@ -18,7 +18,7 @@ TYPE = (
     r"(?:SMALLINT|INTEGER|BIGINT|REAL|DOUBLE PRECISION|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|SUPER|"
     r"(?:VARCHAR|CHAR)\([0-9]{1,5}\)|DECIMAL\([0-9]{1,2},[0-9]{1,2}\))"
 )
-ALIASES = rf"%s AS {Q}(?:, %s AS {Q})*"
+BOUND = rf"CAST\(%s AS {TYPE}\) AS {Q}"
 _COLUMN = re.compile(rf"(?P<name>{Q}) (?P<type>{TYPE})(?P<rest>(?: NOT NULL)?(?: DEFAULT SYSDATE)?)")
 _KEY = re.compile(rf"PRIMARY KEY \({NAMES}\)|FOREIGN KEY \({NAMES}\) REFERENCES {TABLE} \({NAMES}\)")
 _CREATE = re.compile(
@@ -39,7 +39,7 @@ _CATALOG = re.compile(
     r"FROM information_schema\.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position)"
 )
 _GUARDED = (
-    rf"INSERT INTO {TABLE} \({NAMES}\)\nSELECT {NAMES} FROM \(SELECT {ALIASES}\) AS claim\n"
+    rf"INSERT INTO {TABLE} \({NAMES}\)\nSELECT {NAMES} FROM \(SELECT {BOUND}(?:, {BOUND})*\) AS claim\n"
     rf"WHERE NOT EXISTS \(SELECT 1 FROM {TABLE} AS known WHERE known\.{Q} = claim\.{Q}\)"
 )
 _MERGE = (
@@ -50,6 +50,11 @@ _MERGE = (
 _HAS_LEDGER = (
     r"SELECT count\(\*\) FROM information_schema\.tables "
     r"WHERE table_schema = %s AND table_name = '_slice_load_ledger'"
+)
+_LOAD_ERRORS = (
+    r"SELECT line_number, (?:column_name, error_message FROM sys_load_error_detail\nWHERE file_name|"
+    r"colname, err_reason FROM stl_load_errors\nWHERE filename) = CAST\(%s AS CHAR\(256\)\) "
+    r"ORDER BY line_number LIMIT 20"
 )
 # What means the same to both.
 _SHARED = [
@@ -62,7 +67,10 @@ _SHARED = [
         rf"SELECT {NAMES} FROM {TABLE} WHERE {Q} = %s",
         rf"SELECT {NAMES} FROM {TABLE} WHERE {Q} = %s AND {Q} IS NOT NULL ORDER BY {Q} DESC LIMIT 1",
         rf"INSERT INTO {TABLE} \({NAMES}\) SELECT {NAMES} FROM {TABLE}",
+        rf"UPDATE {TABLE} SET (?P<id>{Q}) = %s WHERE (?P=id) = %s",
+        rf"UPDATE {TABLE} SET (?P<held>{Q}) = (?P=held) WHERE {Q} = %s AND (?P=held) = %s",
         _HAS_LEDGER,
+        _LOAD_ERRORS,
         _GUARDED,
         _MERGE,
     )
@@ -99,9 +107,6 @@ def to_postgres(statement: str) -> str | CopyStatement:
     if found := _CATALOG.fullmatch(statement):
         kind = "CASE data_type WHEN 'jsonb' THEN 'super' ELSE data_type END"
         return f"SELECT column_name, {kind}, {found['rest']}"
-    if statement.startswith("INSERT INTO") and "AS claim" in statement:
-        # Redshift knows the types of a SELECT of values from the table; Postgres takes all of them for text.
-        return _typed_claim(statement)
     if any(shape.fullmatch(statement) for shape in _SHARED):
         return statement
     raise NotRedshift(f"The stand-in for Redshift knows no such statement: {statement[:300]!r}")
@@ -131,10 +136,3 @@ def _column(line: str) -> str:
     if kind.startswith("VARCHAR"):  # Postgres counts characters
         rest += f" CHECK (octet_length({found['name']}) <= {kind[8:-1]})"
     return f"{found['name']} {'JSONB' if kind == 'SUPER' else kind}{rest}"
-
-
-def _typed_claim(statement: str) -> str:
-    if not any(shape.fullmatch(statement) for shape in _SHARED):
-        raise NotRedshift(f"The stand-in for Redshift knows no such statement: {statement[:300]!r}")
-    numbers = r'%s AS ("(?:size_bytes|rows_[a-z_]+|spec_version)")'
-    return re.sub(numbers, r"%s::bigint AS \1", statement)

@@ -7,23 +7,35 @@ worked off moves: what a producer put in its place meanwhile stays.
 import csv
 import io
 import re
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from slice_platform.errors import PermanentError
 from slice_platform.store import Store, StoredObject
-from slice_platform.warehouse.pending import FAILED, Dropped, Stray
+from slice_platform.warehouse.claim import Claim
+from slice_platform.warehouse.pending import FAILED, STAGING, Dropped, Stray
 from slice_platform.warehouse.refusal import FileRefused, Finding
 
 MOST_LISTED = 1_000  # findings in the .csv
 _MOST_TOLD = 20  # findings in the .json
-_ERROR, _ERRORS = ".error.json", ".errors.csv"
+ERROR, ERRORS = ".error.json", ".errors.csv"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs what begins so
 _ODD = re.compile(r"[^A-Za-z0-9._=-]+")
+Fault: TypeAlias = Literal["file", "platform"]  # the latter: of the platform, or of the database
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """When a file was worked off, and by which run; `sha256` is None where it was not read."""
+
+    at: datetime
+    run_id: str
+    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -40,80 +52,81 @@ class Report:
     table: str | None = None
     sha256: str | None = None
     run_id: str | None = None
+    at_fault: Fault = "file"
 
 
-_REPORT = TypeAdapter(Report)
+REPORT = TypeAdapter(Report)
 
 
-def archive_succeeded(store: Store, dropped: Dropped, at: datetime, set_aside: Sequence[Finding] = ()) -> str:
-    """The file lies in succeeded/, with a list of rows that were left out; its key there."""
-    key = f"{dropped.path.table.folder}/succeeded/{_stamp(at)}-{dropped.path.name}"
+def stage_list(store: Store, claim: Claim, set_aside: Sequence[Finding]) -> None:
+    """The list of rows that are left out lies ready before the others are committed: a crash behind that loses none."""
     if set_aside:
-        store.write(f"{key}{_ERRORS}", _csv(set_aside))
+        store.write(_staged_list(claim), _csv(set_aside))
+
+
+def drop_list(store: Store, claim: Claim) -> None:
+    """No list lies ready: of this file nothing was loaded."""
+    store.remove(_staged_list(claim))
+
+
+def archive_succeeded(store: Store, dropped: Dropped, at: datetime, list_of: Claim | None = None) -> str:
+    """The file lies in succeeded/, with the list of rows that were left out of `list_of`; its key there."""
+    key = f"{dropped.path.table.folder}/succeeded/{_stamp(at)}-{dropped.path.name}"
+    if list_of is not None and (staged := store.stat(_staged_list(list_of))) is not None:
+        _move(store, staged, f"{key}{ERRORS}")
     return _move(store, dropped.entry, key)
 
 
 def archive_failed(
-    store: Store, dropped: Dropped, refused: FileRefused, at: datetime, *, sha256: str | None, run_id: str
+    store: Store, dropped: Dropped, refused: FileRefused, attempt: Attempt, *, at_fault: Fault = "file"
 ) -> str:
     """The file lies in failed/, with the reason beside it; its key there."""
-    key = f"{dropped.path.table.folder}/failed/{_stamp(at)}-{dropped.path.name}"
+    key = f"{dropped.path.table.folder}/failed/{_stamp(attempt.at)}-{dropped.path.name}"
     listed = [finding for finding in refused.findings if finding.line is not None]
     if listed:
-        store.write(f"{key}{_ERRORS}", _csv(refused.findings[:MOST_LISTED]))
-    report = _report(refused, dropped.path.key, at)
-    listed_in = f"{key}{_ERRORS}" if listed else None
-    told = replace(report, table=str(dropped.path.table), sha256=sha256, run_id=run_id, listed_in=listed_in)
-    _write(store, key, told)
+        store.write(f"{key}{ERRORS}", _csv(refused.findings[:MOST_LISTED]))
+    report = _report(refused, dropped.path.key, attempt.at, _next_step(key, at_fault))
+    listed_in = f"{key}{ERRORS}" if listed else None
+    about = replace(report, table=str(dropped.path.table), sha256=attempt.sha256, run_id=attempt.run_id)
+    _write(store, key, replace(about, listed_in=listed_in, at_fault=at_fault))
     return _move(store, dropped.entry, key)
 
 
 def archive_stray(store: Store, stray: Stray, at: datetime) -> str:
     """The object lies in failed/ at the root, with the reason beside it; its key there."""
     key = f"{FAILED}/{_stamp(at)}-{_ODD.sub('_', stray.entry.text.replace('/', '__'))[-180:]}"
-    _write(store, key, _report(stray.refused, stray.entry.text, at))
+    next_step = "Drop the file again, in one of the folders of a table that docs/propagator.md lists."
+    _write(store, key, _report(stray.refused, stray.entry.text, at, next_step))
     return _move(store, stray.entry, key)
 
 
-def return_to_inbox(store: Store, key: str) -> str:
-    """Put a file that failed back to where it was dropped; its key there. What lay beside it is removed.
-
-    Raises:
-        PermanentError: no report lies beside it, or something else lies there.
-    """
-    what = f"Putting {key!r} back to where it was dropped"
-    try:
-        with store.open(f"{key}{_ERROR}") as source:
-            report = _REPORT.validate_json(source.read())
-    except (FileNotFoundError, ValidationError) as error:
-        raise PermanentError(
-            f"{what}: there is no {_ERROR} beside it that says where that was. Give the key of a file in failed/, "
-            f"below {store.root!r}."
-        ) from error
-    entry = store.stat(key)
-    if entry is None or store.stat(report.file) is not None:
-        found = "it is not there any more" if entry is None else f"another file lies at {report.file!r} by now"
-        raise PermanentError(f"{what}: {found}.")
-    _move(store, entry, report.file)
-    store.remove(f"{key}{_ERRORS}")
-    store.remove(f"{key}{_ERROR}")
-    return report.file
-
-
-def _report(refused: FileRefused, file: str, at: datetime) -> Report:
+def _report(refused: FileRefused, file: str, at: datetime, next_step: str) -> Report:
     return Report(
         file=file,
         at=at.isoformat(),
         reason=str(refused.findings[0]),
         findings=tuple(map(str, refused.findings[:_MOST_TOLD])),
         findings_total=refused.total,
-        next_step="Mend the file and drop it again. Where the file is right and something else was mended: "
-        "slice propagate retry, with the key of this file without .error.json",
+        next_step=next_step,
     )
 
 
+def _next_step(key: str, at_fault: Fault) -> str:
+    again = f"slice propagate retry {shlex.quote(key)}"
+    if at_fault == "platform":
+        return (
+            "The platform or the database is at fault, not the file: report this, and leave the file as it is. Once "
+            f"the fault is mended: {again}"
+        )
+    return f"Mend the file and drop it again. Where the file is right and something else was mended: {again}"
+
+
 def _write(store: Store, key: str, report: Report) -> None:
-    store.write(f"{key}{_ERROR}", _REPORT.dump_json(report, indent=2))
+    store.write(f"{key}{ERROR}", REPORT.dump_json(report, indent=2))
+
+
+def _staged_list(claim: Claim) -> str:
+    return f"{STAGING}/set_aside/{claim.id}{ERRORS}"  # apart from rows on their way, which go by their age
 
 
 def _csv(findings: Sequence[Finding]) -> bytes:
@@ -121,7 +134,8 @@ def _csv(findings: Sequence[Finding]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("line", "column", "value", "reason"))
     for one in findings[:MOST_LISTED]:
-        writer.writerow((one.line, one.column, _harmless(one.value), one.reason))
+        counts = f" (row {one.line}, counted from 1)" if one.place == "row" else ""
+        writer.writerow((one.line, one.column, _harmless(one.value), f"{one.reason}{counts}"))
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 

@@ -47,6 +47,8 @@ class Applied:
     counts: Counts
     loaded_at: datetime  # UTC
     was_known: bool = False
+    version: str | None = None  # of the object that was loaded, as the ledger has it; None where it is not known
+    run_id: str | None = None  # that loaded it
     statements: tuple[str, ...] = ()  # that were run, in order
     notes: tuple[str, ...] = ()
 

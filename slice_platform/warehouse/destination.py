@@ -9,10 +9,11 @@ Statements of schemas are written so that they may be repeated, because MySQL co
 
 import random
 import time
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from slice_platform.warehouse.drop_path import DestinationName, TableRef, Task
 from slice_platform.warehouse.gate import CheckedRows
 from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
 from slice_platform.warehouse.schema_change import SchemaChange
-from slice_platform.warehouse.schema_work import TablePlan, plan_change, plan_table
+from slice_platform.warehouse.schema_work import ActualTable, TablePlan, plan_change, plan_table
 from slice_platform.warehouse.session import Session, Value
 from slice_platform.warehouse.table_spec import TableSpec, read_table_spec, spec_document
 
@@ -67,12 +68,12 @@ class Destination(ABC):
     def known_table(self, ref: TableRef) -> KnownTable | None:
         """The table as files have made it; None where no file has, or where it is gone."""
         with self._transaction(ref) as session:
-            return self._known(session, ref) if self._is_ledger_there(session, ref.database) else None
+            return self._known(session, ref)
 
     def applied(self, claim: Claim) -> Applied | None:
         """What the file did when it was delivered before; None where it never was."""
         with self._transaction(claim.table) as session:
-            return self._find(session, claim) if self._is_ledger_there(session, claim.table.database) else None
+            return self._before(session, claim) if self._is_ledger_there(session, claim.table.database) else None
 
     def create(self, claim: Claim, spec: TableSpec) -> Applied:
         """The table is there, as described.
@@ -83,6 +84,8 @@ class Destination(ABC):
 
         def act(session: Session) -> tuple[Counts, TablePlan]:
             plan = self._plan_create(session, claim.table, spec)
+            if self._find(session, claim) is not None:
+                session.run(self.dialect.forget(claim.table.database), uuid.uuid4().hex, claim.id)
             return Counts(), self._run_all(session, plan)
 
         return self._once(claim, act)
@@ -161,6 +164,10 @@ class Destination(ABC):
     def _actual_columns(self, session: Session, ref: TableRef) -> dict[str, str] | None:
         """Columns of the table and their types, as the catalog has them; None where there is no table."""
 
+    def _actual_key(self, session: Session, ref: TableRef) -> frozenset[str] | None:  # noqa: ARG002 -- for those that can
+        """The primary key that the database keeps; None where it keeps none, whatever its catalog says."""
+        return None
+
     @abstractmethod
     def _fill_statement(self, target: str, claim: Claim, rows: RowsToLoad) -> str:
         """The statement that brings the rows into `target`, in bulk."""
@@ -201,13 +208,17 @@ class Destination(ABC):
         self._ensure_ledger(ref)
         with self._transaction(ref, rows) as session:
             self._lock(session, ref)
-            if (before := self._find(session, claim)) is not None:
+            if (before := self._before(session, claim)) is not None:
                 # The answer to our own commit may have been lost on the way.
-                return before if is_first else _is_ours(before)
+                is_ours = not is_first and before.run_id == claim.run_id
+                return replace(before, was_known=not is_ours)
             counts, plan = act(session)
             self._record(session, claim, counts, plan)
             statements = tuple(session.statements)
-        return Applied(claim.id, counts, datetime.now(UTC), statements=statements, notes=plan.notes if plan else ())
+        return Applied(
+            claim.id, counts, datetime.now(UTC), version=claim.version, run_id=claim.run_id, statements=statements,
+            notes=plan.notes if plan else (),
+        )  # fmt: skip
 
     def _ensure_ledger(self, ref: TableRef) -> None:
         if ref.database in self._has_ledger:
@@ -227,13 +238,19 @@ class Destination(ABC):
     def _lock(self, session: Session, ref: TableRef) -> None:
         session.run(self.dialect.lock(ref))
 
+    def _before(self, session: Session, claim: Claim) -> Applied | None:
+        """What the file has done already: nothing, if it made a table that is gone."""
+        before = self._find(session, claim)
+        is_gone = before and claim.task is Task.CREATE and self._actual_columns(session, claim.table) is None
+        return None if is_gone else before
+
     def _find(self, session: Session, claim: Claim) -> Applied | None:
         found = session.rows(self.dialect.find_claim(claim.table.database), claim.id)
         if not found:
             return None
-        read, set_aside, inserted, updated, _run, at = found[0]
-        when = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return Applied(claim.id, Counts(read, set_aside, inserted, updated), when.astimezone(UTC), was_known=True)
+        *counts, version, run_id, at = found[0]
+        when = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        return Applied(claim.id, Counts(*counts), when, was_known=True, version=version, run_id=run_id)
 
     def _record(self, session: Session, claim: Claim, counts: Counts, plan: TablePlan | None) -> None:
         values: list[Value] = [
@@ -245,8 +262,15 @@ class Destination(ABC):
         session.run(self.dialect.record(claim.table.database, with_spec=plan is not None), *values)
 
     def _known(self, session: Session, ref: TableRef) -> KnownTable | None:
+        described = self._described(session, ref)
+        return described if described and self._actual_columns(session, ref) is not None else None
+
+    def _described(self, session: Session, ref: TableRef) -> KnownTable | None:
+        """By the ledger, whether the table is there or not."""
+        if not self._is_ledger_there(session, ref.database):
+            return None
         found = session.rows(self.dialect.newest_spec(ref.database), ref.table)
-        if not found or self._actual_columns(session, ref) is None:
+        if not found:
             return None
         document, version = found[0]
         return KnownTable(read_table_spec(document.encode(), ref.destination), int(version))
@@ -257,19 +281,22 @@ class Destination(ABC):
             raise TableChanged(f"Loading into {ref}: the table was altered while the file was checked. Try again.")
 
     def _plan_create(self, session: Session, ref: TableRef, spec: TableSpec) -> TablePlan:
-        actual = self._actual_columns(session, ref)
-        known = self._known(session, ref) if self._is_ledger_there(session, ref.database) else None
+        known, actual = self._described(session, ref), self._actual(session, ref)
         return plan_table(self.dialect, self.catalog_type, ref, spec, known, actual)
 
     def _plan_alter(self, session: Session, ref: TableRef, change: SchemaChange) -> TablePlan:
         """What an update file leads to, as things stand; nothing is changed."""
-        known = self._known(session, ref) if self._is_ledger_there(session, ref.database) else None
+        known = self._known(session, ref)
         if known is None:
             raise refuse(f"There is no table {ref}: create it first, with a file in schema/create.")
-        return plan_change(self.dialect, self.catalog_type, ref, change, known, self._actual_columns(session, ref))
+        return plan_change(self.dialect, self.catalog_type, ref, change, known, self._actual(session, ref))
+
+    def _actual(self, session: Session, ref: TableRef) -> ActualTable | None:
+        columns = self._actual_columns(session, ref)
+        return ActualTable(columns, self._actual_key(session, ref)) if columns is not None else None
 
     def _run_all(self, session: Session, plan: TablePlan) -> TablePlan:
-        for statement in plan.statements:
+        for statement in (*(self.dialect.short_waits() if plan.statements else ()), *plan.statements):
             session.run(statement)
         return plan
 
@@ -306,10 +333,6 @@ class Destination(ABC):
                 "is a fault of the platform or of the database: keep the file and report it.",
                 check="rows_loaded",
             )
-
-
-def _is_ours(before: Applied) -> Applied:
-    return Applied(before.id, before.counts, before.loaded_at)
 
 
 def _known_keys(key: Iterable[str], total: int, some: list[tuple[object, ...]]) -> FileRefused:

@@ -5,7 +5,7 @@ addresses that the platform itself made. The base speaks what Postgres and Redsh
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from slice_platform.warehouse.column_type import ColumnType
 from slice_platform.warehouse.drop_path import TableRef
@@ -13,6 +13,7 @@ from slice_platform.warehouse.table_spec import Column, ForeignKey, TableSpec
 
 LEDGER = "_slice_load_ledger"
 STAGE = "_stg_rows"
+SHORT_WAIT_SECONDS = 3  # of a change of a table for its readers: so long others wait behind it, and no longer
 _LEDGER = {
     "id": "id", "object_key": "text", "sha256": "text", "version": "text", "table_name": "text", "task": "text",
     "size_bytes": "number", "rows_read": "number", "rows_set_aside": "number", "rows_inserted": "number",
@@ -64,7 +65,7 @@ class Dialect(ABC):
     def create_table(self, ref: TableRef, spec: TableSpec) -> tuple[str, ...]:
         lines = [
             f"{self.quoted(column.name)} {kind}{' NOT NULL' * (column.name in spec.primary_key)}"
-            for column, kind in zip(spec.columns, self._types(spec), strict=True)
+            for column, kind in zip(spec.columns, self._types(spec.columns, indexed=spec.keys), strict=True)
         ]
         if spec.primary_key:
             lines.append(f"PRIMARY KEY ({self.listed(spec.primary_key)})")
@@ -72,19 +73,31 @@ class Dialect(ABC):
         body = ",\n  ".join(lines)
         return (f"CREATE TABLE {self.table(ref)} (\n  {body}\n){self._table_options(spec)}",)
 
-    def add_columns(self, ref: TableRef, columns: Iterable[Column]) -> tuple[str, ...]:
-        """One statement per column, as Redshift wants it."""
-        return tuple(
-            f"ALTER TABLE {self.table(ref)} ADD COLUMN {self.quoted(column.name)} {self.type_of(column.type)}"
-            for column in columns
-        )
+    def add_columns(self, ref: TableRef, columns: Sequence[Column], beside: Sequence[Column] = ()) -> tuple[str, ...]:
+        """`beside` are the columns that are there."""
+        kinds = zip(columns, self._types(columns, beside=beside), strict=True)
+        return self._alter(ref, [f"ADD COLUMN {self.quoted(column.name)} {kind}" for column, kind in kinds])
 
     def drop_columns(self, ref: TableRef, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(f"ALTER TABLE {self.table(ref)} DROP COLUMN {self.quoted(name)}" for name in names)
+        return self._alter(ref, [f"DROP COLUMN {self.quoted(name)}" for name in names])
 
-    def _types(self, spec: TableSpec) -> list[str]:
-        """Of the columns, in their order."""
-        return [self.type_of(column.type) for column in spec.columns]
+    def short_waits(self) -> tuple[str, ...]:
+        """Let a change of a table that waits for its readers give way soon: who comes next queues behind it."""
+        return ()
+
+    def _alter(self, ref: TableRef, changes: Sequence[str]) -> tuple[str, ...]:
+        """One statement per column, as Redshift wants it."""
+        return tuple(f"ALTER TABLE {self.table(ref)} {change}" for change in changes)
+
+    def _types(
+        self,
+        columns: Sequence[Column],
+        *,
+        indexed: frozenset[str] = frozenset(),  # noqa: ARG002 -- MySQL asks
+        beside: Sequence[Column] = (),  # noqa: ARG002 -- MySQL asks
+    ) -> list[str]:
+        """Of the columns, in their order; `indexed` are names of those that keys rest on."""
+        return [self.type_of(column.type) for column in columns]
 
     def _foreign_key(self, ref: TableRef, key: ForeignKey) -> str:
         target = self.in_database(ref.database, key.table)
@@ -102,8 +115,9 @@ class Dialect(ABC):
         return (f"CREATE TABLE IF NOT EXISTS {self.ledger(database)} (\n  {body}\n)",)
 
     def find_claim(self, database: str) -> str:
-        """By its id: rows read, set aside, inserted and updated, run, and when."""
-        columns = self.listed(("rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "loaded_at"))
+        """By its id: rows read, set aside, inserted and updated, the object's version, the run, and when."""
+        counts = ("rows_read", "rows_set_aside", "rows_inserted", "rows_updated")
+        columns = self.listed((*counts, "version", "run_id", "loaded_at"))
         return f"SELECT {columns} FROM {self.ledger(database)} WHERE {self.quoted('id')} = %s"
 
     def newest_spec(self, database: str) -> str:
@@ -118,11 +132,17 @@ class Dialect(ABC):
         places = ", ".join(["%s"] * len(columns))
         return f"INSERT INTO {self.ledger(database)} ({self.listed(columns)}) VALUES ({places})"
 
+    def forget(self, database: str) -> str:
+        """By another id and its own: the row of a file no longer answers for it."""
+        one = self.quoted("id")
+        return f"UPDATE {self.ledger(database)} SET {one} = %s WHERE {one} = %s"
+
     # Rows
 
-    def create_stage(self, columns: Iterable[Column]) -> str:
+    def create_stage(self, columns: Sequence[Column]) -> str:
         """A place for the rows of one file, which nobody else sees and which ends with the session."""
-        body = ", ".join(f"{self.quoted(column.name)} {self.type_of(column.type)}" for column in columns)
+        kinds = zip(columns, self._types(columns), strict=True)
+        body = ", ".join(f"{self.quoted(column.name)} {kind}" for column, kind in kinds)
         return f"CREATE TEMPORARY TABLE {self.stage} ({body})"
 
     def count_stage(self) -> str:

@@ -115,7 +115,4 @@ def _of_name(ref: TableRef, task: Task, name: str) -> DropPath:
     written = _INPUT.fullmatch(name)
     if written is None:
         raise refuse("does not end in .csv, .jsonl or .parquet, with or without .gz", value=name)
-    found = cast(Format, written["format"].lower())
-    if found == "parquet" and written["gz"]:
-        raise refuse("is Parquet inside gzip; Parquet is packed already, drop it as .parquet", value=name)
-    return DropPath(ref, task, name, found, is_gzip=bool(written["gz"]))
+    return DropPath(ref, task, name, cast(Format, written["format"].lower()), is_gzip=bool(written["gz"]))

@@ -38,8 +38,12 @@ class CheckedRows:
     raw_csv: Path | None = None  # the file itself, where Postgres reads it as just these rows
 
 
-def check_rows(connection: DuckDBPyConnection, file: InputFile, spec: TableSpec) -> CheckedRows:
+def check_rows(
+    connection: DuckDBPyConnection, file: InputFile, spec: TableSpec, *, is_update: bool = False
+) -> CheckedRows:
     """The rows of a file, all of which fit the table; or those that do, where the table tolerates others.
+
+    What `is_update` has the same columns in every row: those that it lacks keep their values.
 
     Raises:
         FileRefused: with what is wrong: the first 1 000 findings, and how many there are.
@@ -49,7 +53,7 @@ def check_rows(connection: DuckDBPyConnection, file: InputFile, spec: TableSpec)
     if file.format == "parquet":
         return _parquet(connection, file, spec)
     if file.format == "jsonl":
-        return _json_lines(connection, file, spec)
+        return _json_lines(connection, file, spec, is_update=is_update)
     columns = header_columns(file.path, spec)
     fast = _scan(connection, file.path, columns, spec)
     return fast if fast is not None else _csv(connection, file, columns, spec)
@@ -130,7 +134,7 @@ def _fast(
 
 def _different_keys(connection: DuckDBPyConnection, rows: Rows, total: int) -> int:
     """How many keys there are, counted a share at a time: reading again costs less than memory for all of them."""
-    key = f"({', '.join(cell.value for cell in rows.keys)})"
+    key = f"({', '.join(cell.compared for cell in rows.keys)})"
     shares = total // KEYS_AT_ONCE + 1
     counted = 0
     for share in range(shares):
@@ -152,8 +156,9 @@ def _csv(connection: DuckDBPyConnection, file: InputFile, columns: tuple[Column,
     return _judged(connection, made, columns, spec)
 
 
-def _json_lines(connection: DuckDBPyConnection, file: InputFile, spec: TableSpec) -> CheckedRows:
-    made = transcribe_json(json_records(file.path, spec), spec.names, file.path.with_suffix(".parquet"))
+def _json_lines(connection: DuckDBPyConnection, file: InputFile, spec: TableSpec, *, is_update: bool) -> CheckedRows:
+    records, target = json_records(file.path, spec), file.path.with_suffix(".parquet")
+    made = transcribe_json(records, spec.names, target, same_keys=is_update)
     seen = tuple(name for name in spec.names if name in made.seen)
     columns = named_columns(seen, spec) if seen else spec.columns
     return _judged(connection, made, columns, spec)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -33,15 +34,15 @@ def fetch(store: Store, drop: DropPath, key: str, to: Path, *, most_bytes: int) 
     Raises:
         FileRefused: it is damaged gzip, or has more than `most_bytes` once it is unpacked.
     """
-    with store.open(key) as stored:
-        seen = _Seen(stored)
+    with store.open(key) as stored, ThreadPoolExecutor(1) as hasher:
+        seen = _Seen(stored, hasher)
         try:
             _copy(_IgzipFile(fileobj=io.BufferedReader(seen, CHUNK_BYTES)) if drop.is_gzip else seen, to, most_bytes)
             while seen.read(CHUNK_BYTES):
                 pass  # what follows the last member counts for the digest
         except (EOFError, gzip.BadGzipFile, IsalError, isal_zlib.error) as error:  # type: ignore[misc]  # untyped there
             raise refuse(f"The gzip is damaged: {error}. Nothing of it was used; send it again.") from error
-        return InputFile(to, drop.format, seen.size, seen.sha.hexdigest())
+        return InputFile(to, drop.format, seen.size, seen.sha256())
 
 
 def _copy(source: Any, to: Path, most_bytes: int) -> None:
@@ -55,19 +56,27 @@ def _copy(source: Any, to: Path, most_bytes: int) -> None:
 
 
 class _Seen(io.RawIOBase):
-    """A stream whose bytes are counted and hashed as they come by."""
+    """A stream whose bytes are counted and hashed as they come by, the latter beside the reading of what follows."""
 
-    def __init__(self, stored: IO[bytes]) -> None:
+    def __init__(self, stored: IO[bytes], hasher: ThreadPoolExecutor) -> None:
         super().__init__()
-        self._stored = stored
-        self.size, self.sha = 0, hashlib.sha256()
+        self._stored, self._hasher = stored, hasher
+        self._sha = hashlib.sha256()
+        self._last: Future[Any] = hasher.submit(bytes)
+        self.size = 0
+
+    def sha256(self) -> str:
+        """Of what was read so far, in hexadecimal digits."""
+        self._last.result()
+        return self._sha.hexdigest()
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1, /) -> bytes:
         chunk = self._stored.read(size)
-        self.sha.update(chunk)
+        self._last.result()  # one chunk behind, no more: memory stays bounded
+        self._last = self._hasher.submit(self._sha.update, chunk)
         self.size += len(chunk)
         return chunk
 

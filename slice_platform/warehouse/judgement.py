@@ -7,7 +7,7 @@ from duckdb import DuckDBPyConnection
 
 from slice_platform.engine import run
 from slice_platform.sql_text import literal, quoted
-from slice_platform.warehouse.refusal import FileRefused, Finding
+from slice_platform.warehouse.refusal import FileRefused, Finding, Place
 from slice_platform.warehouse.transcript import LINE, MOST_FINDINGS
 from slice_platform.warehouse.value_sql import Cell
 
@@ -21,7 +21,7 @@ class Rows:
     source: str
     cells: tuple[Cell, ...]
     key: tuple[str, ...]
-    place: str = "line"  # what `_line` counts
+    place: Place = "line"  # what `_line` counts
 
     @property
     def wrong(self) -> str:
@@ -30,6 +30,7 @@ class Rows:
 
     @property
     def keys(self) -> tuple[Cell, ...]:
+        """Two rows have the same key where these are `compared` alike."""
         return tuple(cell for cell in self.cells if cell.name in self.key)
 
     @property
@@ -87,20 +88,21 @@ def _wrong_values(connection: DuckDBPyConnection, rows: Rows) -> Iterator[Findin
         f"where {rows.wrong} order by {LINE} limit {MOST_FINDINGS}"
     )
     for line, name, shown, reason in run(connection, f"select {LINE}, one.name, one.shown, one.reason from ({found})"):
-        yield _finding(rows, line, name, shown, reason)
+        yield Finding(reason, line, name, shown, rows.place)
 
 
 def _find_repeats(connection: DuckDBPyConnection, rows: Rows) -> int:
     """Note the rows whose key an earlier row has; how many there are."""
-    names = [f"k{number}" for number, _ in enumerate(rows.keys)]
-    keys = ", ".join(f"{cell.value} as {name}" for cell, name in zip(rows.keys, names, strict=True))
-    listed = ", ".join(names)
+    count = range(len(rows.keys))
+    keys = ", ".join(f"{cell.compared} as k{n}, {cell.value} as v{n}" for n, cell in enumerate(rows.keys))
+    listed = ", ".join(f"k{n}" for n in count)
+    differ = " or ".join(f"min(v{n}) <> max(v{n})" for n in count)
     run(
         connection,
         f"create or replace table {_REPEATS} as "
         f"with good as (select {LINE}, {keys} from {rows.source} where not {rows.wrong}), "
-        f"twice as (select {listed}, min({LINE}) as first from good group by {listed} having count(*) > 1) "
-        f"select good.{LINE}, first, {', '.join(f'{name}::varchar as {name}' for name in names)} "
+        f"twice as (select {listed}, min({LINE}) as first, {differ} as differ from good group by {listed} "
+        f"having count(*) > 1) select good.{LINE}, first, differ, {', '.join(f'v{n}::varchar as v{n}' for n in count)} "
         f"from good join twice using ({listed}) where good.{LINE} <> first",
     )
     ((found,),) = run(connection, f"select count(*) from {_REPEATS}")
@@ -108,12 +110,7 @@ def _find_repeats(connection: DuckDBPyConnection, rows: Rows) -> int:
 
 
 def _repeats(connection: DuckDBPyConnection, rows: Rows) -> Iterator[Finding]:
-    for line, first, *key in run(connection, f"select * from {_REPEATS} order by {LINE} limit {MOST_FINDINGS}"):
-        names = ", ".join(cell.name for cell in rows.keys)
-        yield _finding(rows, line, names, ", ".join(key), f"is in {rows.place} {first} as well")
-
-
-def _finding(rows: Rows, line: int, name: str, shown: str | None, reason: str) -> Finding:
-    if rows.place == "line":
-        return Finding(reason, line, name, shown)
-    return Finding(f"{reason} ({rows.place} {line})", column=name, value=shown)
+    names = ", ".join(cell.name for cell in rows.keys)
+    for line, first, differ, *key in run(connection, f"select * from {_REPEATS} order by {LINE} limit {MOST_FINDINGS}"):
+        reason = f"is in {rows.place} {first} as well{': blanks at the end do not count' if differ else ''}"
+        yield Finding(reason, line, names, ", ".join(key), rows.place)

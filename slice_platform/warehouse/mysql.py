@@ -7,13 +7,12 @@ and rows are counted.
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from slice_platform.errors import AccountingError, DestinationBusy
+from slice_platform.errors import AccountingError, DestinationBusy, SettingsError
 from slice_platform.warehouse.claim import Claim
 from slice_platform.warehouse.clean_rows import CsvStyle, write_csv
 from slice_platform.warehouse.column_type import ColumnType
@@ -21,11 +20,15 @@ from slice_platform.warehouse.destination import Destination, RowsToLoad
 from slice_platform.warehouse.drop_path import DestinationName, TableRef
 from slice_platform.warehouse.mysql_errors import told
 from slice_platform.warehouse.mysql_sql import MySqlDialect, canonical
+from slice_platform.warehouse.server_url import server_url
 from slice_platform.warehouse.session import Session, Value
 
 STYLE = CsvStyle(null="NULL", true="1", false="0", has_zone=False)
 _MODE = "STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
 _CONNECT_SECONDS = 10
+SETTING, EXPECTED = "SLICE_MYSQL_URL", "mysql://user:password@host:3306"
+_TLS_FILES, _BY_NAME = ("ssl_ca", "ssl_cert", "ssl_key"), "ssl_verify_identity"
+_OPTIONS = frozenset({"unix_socket", *_TLS_FILES, _BY_NAME})
 
 
 class MySqlSession(Session):
@@ -42,14 +45,14 @@ class MySqlSession(Session):
 
 
 class MySqlDestination(Destination):
-    """The databases of one server. `url` is mysql://user:password@host:port/ or has ?unix_socket=."""
+    """The databases of one server, at a URL that `connection_options` reads."""
 
     name: DestinationName = "mysql"
 
     def __init__(self, url: str, *, lock_timeout_seconds: float = 900.0, **options: Any) -> None:
         super().__init__(**options)
         self.dialect: MySqlDialect = MySqlDialect()
-        self._url, self._lock_timeout_seconds = url, lock_timeout_seconds
+        self._server, self._lock_timeout_seconds = connection_options(url), lock_timeout_seconds
 
     def catalog_type(self, kind: ColumnType) -> str:
         return self.dialect.catalog_type(kind)
@@ -60,6 +63,9 @@ class MySqlDestination(Destination):
     def _actual_columns(self, session: Session, ref: TableRef) -> dict[str, str] | None:
         rows = session.rows(self.dialect.columns_of(), ref.database, ref.table)
         return {name: canonical(_text(kind)) for name, kind in rows} or None
+
+    def _actual_key(self, session: Session, ref: TableRef) -> frozenset[str] | None:
+        return frozenset(name for (name,) in session.rows(self.dialect.key_of(), ref.database, ref.table))
 
     def _lock(self, session: Session, ref: TableRef) -> None:
         name = f"slice {hashlib.sha256(str(ref).encode()).hexdigest()[:32]}"
@@ -87,11 +93,12 @@ class MySqlDestination(Destination):
         return taken
 
     @contextmanager
-    def _transaction(self, ref: TableRef, rows: RowsToLoad | None = None) -> Iterator[Session]:  # noqa: ARG002 -- as it is
+    def _transaction(self, ref: TableRef, rows: RowsToLoad | None = None) -> Iterator[Session]:
         import pymysql  # noqa: PLC0415 -- loading definitions must not wait for it
 
         with told(f"Working on {ref}"):
-            connection = pymysql.connect(**connection_options(self._url), **self._session_options(ref))
+            # A server may ask for any file of this machine where it may ask at all.
+            connection = pymysql.connect(**self._server, **self._session_options(ref), local_infile=rows is not None)
             try:
                 if "MariaDB" in connection.server_version:
                     self.dialect.collation = "utf8mb4_nopad_bin"
@@ -105,22 +112,37 @@ class MySqlDestination(Destination):
         wait = round(self._lock_timeout_seconds)
         return {
             "database": ref.database,
-            "local_infile": True,  # on this connection alone; what it reads is a pipe of ours
             "charset": "utf8mb4",
             "autocommit": False,
             "sql_mode": _MODE,
             "connect_timeout": _CONNECT_SECONDS,
-            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {max(wait, 1)}",
+            "init_command": (
+                "SET time_zone = '+00:00', "
+                f"innodb_lock_wait_timeout = {max(wait, 1)}, lock_wait_timeout = {max(wait, 1)}"
+            ),
         }
 
 
 def connection_options(url: str) -> dict[str, Any]:
-    """What pymysql takes of a URL: host and port or a socket, and the user."""
-    parts = urlsplit(url)
-    options: dict[str, Any] = {"user": unquote(parts.username or "root"), "password": unquote(parts.password or "")}
-    if socket := parse_qs(parts.query).get("unix_socket"):
-        return {**options, "unix_socket": socket[0]}
-    return {**options, "host": parts.hostname or "localhost", "port": parts.port or 3306}
+    """What pymysql takes of a URL: host and port or a socket, the user, and how the server proves who it is.
+
+    Raises:
+        SettingsError: it is no such URL, or names a file that is not there.
+    """
+    at = server_url(url, setting=SETTING, expected=EXPECTED, options=_OPTIONS)
+    options: dict[str, Any] = {"user": at.user or "root", "password": at.password, **_tls(at.options)}
+    if socket := at.options.get("unix_socket"):
+        return {**options, "unix_socket": socket}
+    return {**options, "host": at.host or "localhost", "port": at.port or 3306}
+
+
+def _tls(options: Mapping[str, str]) -> dict[str, Any]:
+    """With a file of TLS the connection is encrypted or not made, and the server has to be who the URL says."""
+    files = {name: options[name] for name in _TLS_FILES if name in options}
+    for name, path in files.items():
+        if not Path(path).is_file():
+            raise SettingsError(f"{SETTING} names with {name} the file {path!r}, which is not there.")
+    return {**files, _BY_NAME: options.get(_BY_NAME) != "false"} if files else {}
 
 
 @contextmanager

@@ -13,8 +13,12 @@ _ACCESS = {1044, 1045, 1049, 1142, 1143, 1227, 1698}
 _NO_LOCAL_FILES = {1148, 3948, 4166}
 _FILE = {
     1005, 1022, 1048, 1050, 1054, 1060, 1061, 1062, 1068, 1070, 1071, 1072, 1074, 1091, 1113, 1117, 1118, 1146, 1171,
-    1215, 1216, 1217, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 1553, 1822, 1824, 3140, 3819, 4025,
+    1215, 1216, 1217, 1264, 1265, 1267, 1292, 1366, 1406, 1451, 1452, 1553, 1822, 1824, 3140, 3819, 4025,
 }  # fmt: skip
+_NO_CRYPTOGRAPHY = (
+    "the server asks for the password encrypted by itself (caching_sha2_password), which needs the package "
+    "cryptography. Install slice-platform[warehouse], or let the server offer TLS. The file stays where it is."
+)
 _AGAIN = "The file stays where it is and is tried again."
 
 
@@ -28,6 +32,8 @@ def told(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, RuntimeError) and "cryptography" in str(error):  # of pymysql, about a package it lacks
+            raise AccessRefused(f"{doing} was refused: {_NO_CRYPTOGRAPHY}") from error
         if type(error).__module__.partition(".")[0] != "pymysql":
             raise
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
@@ -56,4 +62,4 @@ def as_ours(doing: str, number: int, said: str) -> Exception:
         )
     if number in _FILE:
         return refuse(f"{doing} was refused by the database: {said}")
-    return DestinationError(f"{doing} failed: {said} (error {number}). The file stays where it is.")
+    return DestinationError(f"{doing} failed: {said} (error {number}).")

@@ -1,21 +1,24 @@
 """The SQL of MySQL 8 and MariaDB: a `database=` is a database.
 
-Text is compared byte by byte, as the other destinations do: 'a', 'A' and 'a ' are three keys.
+Text is compared byte by byte: 'a' and 'A' are two keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from slice_platform.warehouse.column_type import ColumnType, Kind
-from slice_platform.warehouse.dialect import Dialect
+from slice_platform.warehouse.dialect import SHORT_WAIT_SECONDS, Dialect
 from slice_platform.warehouse.drop_path import TableRef
+from slice_platform.warehouse.mysql_index import BYTES_OF_CHARACTER
 from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
 from slice_platform.warehouse.table_spec import Column, TableSpec
 
 MOST_COLUMNS = 1_017  # of InnoDB
 MOST_SCALE = 30
 MOST_INLINE = 255  # bytes of a text that is a VARCHAR; longer ones, and those of wide tables, are TEXT
-_MOST_ROW_BYTES, _BYTES_OF_CHARACTER = 60_000, 4  # a row has 65 535, of which a VARCHAR takes its most
+# Of a row, where each VARCHAR takes its most: it has 65 535. Of a page, which text leaves for a pointer if it is long
+# or TEXT: it has 8 126. What is left is for other columns, and for those that are added.
+_MOST_ROW_BYTES, _MOST_PAGE_BYTES, _MOST_BOUND_BYTES, _BYTES_OF_POINTER = 60_000, 6_000, 255, 40
 _NAMES = {Kind.REAL: "FLOAT", Kind.DOUBLE: "DOUBLE", Kind.SUPER: "JSON", Kind.BOOLEAN: "TINYINT(1)"}
 
 
@@ -69,16 +72,18 @@ class MySqlDialect(Dialect):
         self._check(spec.columns)
         return super().create_table(ref, spec)
 
-    def add_columns(self, ref: TableRef, columns: Iterable[Column]) -> tuple[str, ...]:
-        added = tuple(columns)
-        self._check(added)
-        return super().add_columns(ref, added)
+    def add_columns(self, ref: TableRef, columns: Sequence[Column], beside: Sequence[Column] = ()) -> tuple[str, ...]:
+        self._check(columns)
+        return super().add_columns(ref, columns, beside)
+
+    def short_waits(self) -> tuple[str, ...]:
+        return (f"SET lock_wait_timeout = {SHORT_WAIT_SECONDS}",)
 
     def create_ledger(self, database: str) -> tuple[str, ...]:
         (statement,) = super().create_ledger(database)
         return (f"{statement} ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {self.collation}",)
 
-    def create_stage(self, columns: Iterable[Column]) -> str:
+    def create_stage(self, columns: Sequence[Column]) -> str:
         """Of just the types of the table, with a collation that agrees with it."""
         return f"{super().create_stage(columns)} CHARACTER SET utf8mb4 COLLATE {self.collation}"
 
@@ -109,6 +114,13 @@ class MySqlDialect(Dialect):
             "WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position"
         )
 
+    def key_of(self) -> str:
+        """By database and table: the columns of its primary key."""
+        return (
+            "SELECT column_name FROM information_schema.statistics\n"
+            "WHERE table_schema = %s AND table_name = %s AND index_name = 'PRIMARY'"
+        )
+
     def has_ledger(self) -> str:
         table = "table_schema = %s AND table_name = '_slice_load_ledger'"
         return f"SELECT count(*) FROM information_schema.tables WHERE {table}"
@@ -120,16 +132,21 @@ class MySqlDialect(Dialect):
     def _table_options(self, spec: TableSpec) -> str:  # noqa: ARG002 -- as the base has it
         return f" ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {self.collation}"
 
-    def _types(self, spec: TableSpec) -> list[str]:
-        """A column of a key is indexed, which TEXT cannot be as a whole; in a wide table all other text is TEXT."""
-        texts = {column.name: column.type.length for column in spec.columns if column.type.length is not None}
-        inline = sum(length for length in texts.values() if length <= MOST_INLINE) * _BYTES_OF_CHARACTER
+    def _alter(self, ref: TableRef, changes: Sequence[str]) -> tuple[str, ...]:
+        """One statement, as MySQL commits each by itself: all columns change or none."""
+        return (f"ALTER TABLE {self.table(ref)} {', '.join(changes)}",) if changes else ()
+
+    def _types(
+        self, columns: Sequence[Column], *, indexed: frozenset[str] = frozenset(), beside: Sequence[Column] = ()
+    ) -> list[str]:
+        """A column of a key is indexed, which TEXT cannot be as a whole; in a wide table other text is TEXT."""
+        is_wide = _is_wide([column.type for column in (*beside, *columns)])
         kinds = []
-        for column in spec.columns:
-            kind = self.type_of(column.type)
-            if column.name in texts and column.name in spec.keys:
-                kind = f"VARCHAR({column.type.length})"
-            elif column.name in texts and inline > _MOST_ROW_BYTES:
+        for column in columns:
+            length, kind = column.type.length, self.type_of(column.type)
+            if length is not None and column.name in indexed:
+                kind = f"VARCHAR({length})"
+            elif length is not None and is_wide and length * BYTES_OF_CHARACTER > _BYTES_OF_POINTER:
                 kind = "TEXT"
             kinds.append(kind)
         return kinds
@@ -144,6 +161,14 @@ class MySqlDialect(Dialect):
         ]
         if found:
             raise FileRefused(*found)
+
+
+def _is_wide(kinds: Iterable[ColumnType]) -> bool:
+    """Whether texts that lie in the row would leave too little of it."""
+    texts = [kind.length * BYTES_OF_CHARACTER for kind in kinds if kind.length is not None]
+    in_row = [length for length in texts if length <= MOST_INLINE * BYTES_OF_CHARACTER]
+    in_page = [length if length <= _MOST_BOUND_BYTES else _BYTES_OF_POINTER for length in texts]
+    return sum(in_row) > _MOST_ROW_BYTES or sum(in_page) > _MOST_PAGE_BYTES
 
 
 _INTEGERS: Mapping[str, str] = MappingProxyType({"integer": "int", "bigint": "bigint", "smallint": "smallint"})

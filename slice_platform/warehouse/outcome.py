@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from slice_platform.warehouse.archive import Fault
 from slice_platform.warehouse.claim import Applied
 from slice_platform.warehouse.pending import Dropped
-from slice_platform.warehouse.refusal import FileRefused, Finding
+from slice_platform.warehouse.refusal import FileRefused
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,21 @@ class Done:
     applied: Applied
     kept_as: str  # its key now
     seconds: float
-    set_aside: tuple[Finding, ...] = ()  # of rows that were left out, the first of them
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the file had come before.
+
+        The very object that was loaded is no repeat: who loaded it died before it could be moved, and told nobody.
+        """
+        return self.applied.was_known and self.applied.version != self.dropped.entry.version
 
     @property
     def rows_per_second(self) -> float:
-        counts = self.applied.counts
-        return (counts.inserted + counts.updated) / self.seconds if self.seconds else 0.0
+        """0 where the rows were loaded before, in a time that nobody measured."""
+        if self.applied.was_known or not self.seconds:
+            return 0.0
+        return (self.applied.counts.inserted + self.applied.counts.updated) / self.seconds
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class Failed:
     label: str
     refused: FileRefused
     kept_as: str
+    at_fault: Fault = "file"
 
     @property
     def key(self) -> str:

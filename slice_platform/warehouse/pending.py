@@ -4,6 +4,7 @@ Every look walks the folders level by level and leaves out succeeded/ and failed
 however much they have seen. Whatever lies elsewhere is found as well, and refused.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,20 +46,23 @@ class Pending:
 
 def look(store: Store, *, tick_seconds: float) -> Pending:
     """Everything that lies there. A file counts once nobody wrote it for a tick."""
-    found = [entry for entry in _walk(store) if not entry.key.endswith("/")]  # a console makes such of a folder
-    resting = [entry for entry in found if is_at_rest(entry, tick_seconds)]
-    dropped: list[Dropped] = []
+    dropped: defaultdict[TableRef, list[Dropped]] = defaultdict(list)
     strays: list[Stray] = []
-    for entry in resting:
+    still_written: list[StoredObject] = []
+    for entry in _walk(store):
+        if entry.key.endswith("/"):
+            continue  # a console makes such of a folder
+        if not is_at_rest(entry, tick_seconds):
+            still_written.append(entry)
+            continue
         try:
-            dropped.append(Dropped(read_drop_path(entry.text), entry))
+            path = read_drop_path(entry.text)
         except FileRefused as refused:
             strays.append(Stray(entry, refused))
-    tables = {
-        table: tuple(sorted((one for one in dropped if one.path.table == table), key=_turn))
-        for table in sorted({one.path.table for one in dropped})
-    }
-    return Pending(tables, tuple(strays), tuple(entry for entry in found if entry not in resting))
+        else:
+            dropped[path.table].append(Dropped(path, entry))
+    tables = {table: tuple(sorted(files, key=_turn)) for table, files in sorted(dropped.items())}
+    return Pending(tables, tuple(strays), tuple(still_written))
 
 
 def look_at(store: Store, table: TableRef, *, tick_seconds: float) -> tuple[Dropped, ...]:
@@ -104,18 +108,17 @@ def _walk_table(store: Store, table: str) -> Iterator[StoredObject]:
     yield from found.objects
     for folder in found.folders:
         name = folder.rsplit("/", 1)[-1]
-        if name in _OF_TABLES and _is_table(table):
+        if name in _OF_TABLES and table_of(table) is not None:
             continue
         yield from store.list(folder)
 
 
-def _is_table(folder: str) -> bool:
-    """Whether the folder may be one of a table. Of others we put nothing away, so nothing there is ours."""
+def table_of(folder: str) -> TableRef | None:
+    """The table whose folder that is; None where it is none of one. There we put nothing away, so nothing is ours."""
     parts = [part.partition("=") for part in folder.split("/")]
     if [name for name, _, _ in parts] != ["destination", "database", "table_name"]:
-        return False
+        return None
     try:
-        table_ref(*(value for _, _, value in parts))
+        return table_ref(*(value for _, _, value in parts))
     except FileRefused:
-        return False
-    return True
+        return None

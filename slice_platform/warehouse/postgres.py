@@ -1,5 +1,6 @@
 """Postgres as a destination: psycopg and COPY; Parquet comes by ADBC, which hands Arrow to COPY in binary."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,14 @@ from slice_platform.warehouse.dialect import STAGE
 from slice_platform.warehouse.drop_path import DestinationName, TableRef, Task
 from slice_platform.warehouse.postgres_errors import told
 from slice_platform.warehouse.postgres_sql import SCHEMA, PostgresDialect
+from slice_platform.warehouse.server_url import malformed
 from slice_platform.warehouse.session import Session, Value
 
 if TYPE_CHECKING:
     import psycopg
 
 _MOST_IDLE_SECONDS = 1800  # between two statements: a loader that froze must not hold its lock for ever
+SETTING, EXPECTED = "SLICE_POSTGRES_URL", "postgresql://user:password@host:5432"
 STYLE = CsvStyle(null="", true="true", false="false", has_zone=True)
 
 
@@ -52,7 +55,7 @@ class PostgresDestination(Destination):
     def __init__(self, url: str, *, lock_timeout_seconds: float = 900.0, **options: Any) -> None:
         super().__init__(**options)
         self.dialect: PostgresDialect = PostgresDialect()
-        self._url = url
+        self._at = checked_url(url)
         self._lock_timeout_seconds = lock_timeout_seconds
 
     def catalog_type(self, kind: ColumnType) -> str:
@@ -63,6 +66,9 @@ class PostgresDestination(Destination):
 
     def _actual_columns(self, session: Session, ref: TableRef) -> dict[str, str] | None:
         return dict(session.rows(self.dialect.columns_of(), ref.table)) or None
+
+    def _actual_key(self, session: Session, ref: TableRef) -> frozenset[str] | None:
+        return frozenset(name for (name,) in session.rows(self.dialect.key_of(), ref.table))
 
     def _goes_straight_in(self, task: Task, rows: RowsToLoad) -> bool:  # noqa: ARG002 -- as the base has it
         return task is Task.LOAD
@@ -90,7 +96,9 @@ class PostgresDestination(Destination):
         from psycopg.conninfo import make_conninfo  # noqa: PLC0415 -- loading definitions must not wait for it
 
         with told(f"Working on {ref}"):
-            at = make_conninfo(self._url, dbname=ref.database, options=self._options(), connect_timeout=10)
+            at = make_conninfo(
+                self._at, dbname=ref.database, options=self._options(), connect_timeout=10, client_encoding="UTF8"
+            )
             if rows is not None and _by_arrow(rows):
                 with ArrowSession.opened(at) as session:
                     yield session
@@ -106,6 +114,26 @@ class PostgresDestination(Destination):
             f"-c TimeZone=UTC -c DateStyle=ISO -c lock_timeout={wait} "
             f"-c idle_in_transaction_session_timeout={_MOST_IDLE_SECONDS * 1000}"
         )
+
+
+def checked_url(url: str) -> str:
+    """The URL, if libpq reads it as it was meant.
+
+    Raises:
+        SettingsError: it does not. A password with characters of their own meaning would be taken for a host or a port,
+            and told.
+    """
+    from psycopg import Error  # noqa: PLC0415 -- loading definitions must not wait for it
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 -- as above
+
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except Error:
+        raise malformed(SETTING, EXPECTED) from None  # its words hold parts of the URL
+    is_torn = any("@" in parts.get(name, "").removeprefix("@") for name in ("host", "dbname"))
+    if is_torn or not re.fullmatch("[0-9,]*", parts.get("port", "")):
+        raise malformed(SETTING, EXPECTED)
+    return url
 
 
 def _by_arrow(rows: RowsToLoad) -> bool:

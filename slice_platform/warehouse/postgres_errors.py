@@ -10,8 +10,8 @@ from slice_platform.warehouse.refusal import refuse
 # By the beginning of an SQLSTATE, the first that fits. https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BUSY = ("40", "55P03", "55006")
 _ACCESS = ("28", "42501", "3D000")
-_UNAVAILABLE = ("08", "53", "57", "58", "25P03", "XX")
-_FILE = ("22", "23", "42", "54", "0A")
+_UNAVAILABLE = ("08", "53", "57", "58", "25006", "25P03", "XX")  # 25006: read-only, as after a failover
+_FILE = ("21", "22", "23", "42", "54", "0A")
 _REFUSED_AT_THE_DOOR = re.compile(
     r"FATAL: .*(?P<database>database .* does not exist)|FATAL: .*(authentication|pg_hba|role .* does not exist|denied)"
 )
@@ -70,4 +70,4 @@ def as_ours(doing: str, state: str, said: str) -> Exception:
         )
     if state.startswith(_FILE):
         return refuse(f"{doing} was refused by the database: {said}")
-    return DestinationError(f"{doing} failed: {said} (SQLSTATE {state}). The file stays where it is.")
+    return DestinationError(f"{doing} failed: {said} (SQLSTATE {state}).")

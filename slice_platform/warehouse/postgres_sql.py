@@ -1,10 +1,10 @@
 """The SQL of Postgres, 15 or newer: a `database=` is a database, its tables lie in the schema public."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from slice_platform.warehouse.column_type import ColumnType, Kind
-from slice_platform.warehouse.dialect import Dialect
+from slice_platform.warehouse.dialect import SHORT_WAIT_SECONDS, Dialect
 from slice_platform.warehouse.drop_path import TableRef
 from slice_platform.warehouse.table_spec import Column
 
@@ -42,11 +42,14 @@ class PostgresDialect(Dialect):
         """By a number that the name gives: the table need not exist yet."""
         return f"SELECT pg_advisory_xact_lock(hashtextextended('{ref}', 0))"
 
+    def short_waits(self) -> tuple[str, ...]:
+        return (f"SET LOCAL lock_timeout = '{SHORT_WAIT_SECONDS}s'",)
+
     def create_ledger(self, database: str) -> tuple[str, ...]:
         # Two that create one table at a time fail in the catalog, IF NOT EXISTS or not.
         return ("SELECT pg_advisory_xact_lock(hashtextextended('slice ledger', 0))", *super().create_ledger(database))
 
-    def create_stage(self, columns: Iterable[Column]) -> str:
+    def create_stage(self, columns: Sequence[Column]) -> str:
         return f"{super().create_stage(columns)} ON COMMIT DROP"
 
     def has_ledger(self, database: str) -> str:
@@ -59,6 +62,15 @@ class PostgresDialect(Dialect):
             "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace\n"
             f"WHERE n.nspname = '{SCHEMA}' AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped\n"
             "ORDER BY a.attnum"
+        )
+
+    def key_of(self) -> str:
+        """By the table's name: the columns of its primary key."""
+        return (
+            "SELECT a.attname FROM pg_constraint k\n"
+            "JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace\n"
+            "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)\n"
+            f"WHERE n.nspname = '{SCHEMA}' AND c.relname = %s AND k.contype = 'p'"
         )
 
     def copy_in(self, target: str, columns: tuple[Column, ...], *, has_header: bool) -> str:

@@ -1,4 +1,8 @@
-"""What a dropped file would do: the very statements and findings, with nothing touched."""
+"""What a dropped file would do: the very statements and findings, with nothing touched.
+
+Rows are held against the description of their table, not against the rows that are in it: that takes the database's own
+work, which begins with the load.
+"""
 
 import os
 from dataclasses import dataclass
@@ -7,19 +11,27 @@ from pathlib import Path
 
 from slice_platform.errors import PermanentError
 from slice_platform.store import Store, StoredObject
-from slice_platform.warehouse.claim import Claim
+from slice_platform.warehouse.claim import Claim, KnownTable
 from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.drop_path import DropPath, Task, read_drop_path
 from slice_platform.warehouse.input_file import InputFile
+from slice_platform.warehouse.pending import look_at
 from slice_platform.warehouse.propagate import NoTable, Propagator
-from slice_platform.warehouse.refusal import FileRefused, Finding
+from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
 from slice_platform.warehouse.schema_change import read_schema_change
 from slice_platform.warehouse.table_spec import read_table_spec
+
+_NOT_LOOKED_AT: tuple[str, ...] = (
+    "The rows that are in the table were not looked at: whether a key is there already, only the load tells.",
+)
 
 
 @dataclass(frozen=True)
 class Preview:
-    """`findings` are the first of `findings_total`; with none the file would go through, as things stand."""
+    """`findings` are the first of `findings_total`; with none nothing is wrong with the file itself.
+
+    `notes` say against what it was held, and what was not looked at.
+    """
 
     key: str
     label: str  # of the destination
@@ -46,7 +58,7 @@ def preview(propagator: Propagator, path: str) -> Preview:
         label = destination.label
         with propagator.folder() as folder:
             file = propagator.fetch(drop, key, folder, store)
-            return _of_file(propagator, destination, drop, file, entry)
+            return _of_file(propagator, destination, drop, file, entry, store)
     except NoTable:
         seconds = propagator.settings.propagator_wait_seconds
         wait = f"There is no such table yet: the file would wait for it, at most {seconds:.0f} seconds"
@@ -56,7 +68,7 @@ def preview(propagator: Propagator, path: str) -> Preview:
 
 
 def _of_file(
-    propagator: Propagator, destination: Destination, drop: DropPath, file: InputFile, entry: StoredObject
+    propagator: Propagator, destination: Destination, drop: DropPath, file: InputFile, entry: StoredObject, store: Store
 ) -> Preview:
     claim = Claim(drop.table, drop.task, drop.key, file.sha256, entry.version, file.size_bytes, run_id="")
     if (before := destination.applied(claim)) is not None:
@@ -69,7 +81,11 @@ def _of_file(
             propagator.known(destination, drop.table)
             plan = destination.preview_alter(drop.table, read_schema_change(content))
         return Preview(drop.key, destination.label, plan.statements, notes=plan.notes)
-    with propagator.checked(destination, drop, file) as rows:
+    known, notes = destination.known_table(drop.table), _NOT_LOOKED_AT
+    if known is None:
+        made_by, known = _to_be_made(propagator, destination, drop, store)
+        notes = (f"There is no such table yet: the file was checked for the table as {made_by} will make it.", *notes)
+    with propagator.checked(drop, file, known) as rows:
         checked = rows.checked
         return Preview(
             drop.key,
@@ -77,8 +93,33 @@ def _of_file(
             destination.preview_load(claim, rows),
             rows=checked.rows,
             rows_set_aside=checked.rows_set_aside,
-            notes=tuple(map(str, checked.set_aside[:10])),
+            notes=(*notes, *map(str, checked.set_aside[:10])),
         )
+
+
+def _to_be_made(
+    propagator: Propagator, destination: Destination, drop: DropPath, store: Store
+) -> tuple[str, KnownTable]:
+    """The table as the first create file that lies ready makes it, where the rows lie or in the inbox, and its name.
+
+    Raises:
+        NoTable: there is none.
+        FileRefused: it would fail.
+    """
+    places = (store, propagator.store)
+    ready = ((place, one.path) for place in places for one in look_at(place, drop.table, tick_seconds=0))
+    found = next((one for one in ready if one[1].task is Task.CREATE), None)
+    if found is None:
+        raise NoTable
+    place, made_by = found
+    name = f"{made_by.task.value}/{made_by.name}"
+    try:
+        with propagator.folder() as folder:
+            content = propagator.fetch(made_by, made_by.key, folder, place).path.read_bytes()
+        plan = destination.preview_create(drop.table, read_table_spec(content, drop.table.destination))
+    except FileRefused as refused:
+        raise refuse(f"{name}, which is to make the table, would fail: {refused}") from refused
+    return name, KnownTable(plan.spec, plan.version)
 
 
 def _find(propagator: Propagator, path: str) -> tuple[Store, str, StoredObject]:

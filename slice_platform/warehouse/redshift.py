@@ -1,23 +1,20 @@
 """Redshift as a destination: a cleaned file and a manifest in S3, COPY into a temporary table, MERGE or INSERT."""
 
-import gzip
-import json
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from slice_platform.errors import DestinationBusy
 from slice_platform.store import Store
-from slice_platform.warehouse.claim import Claim, Counts
-from slice_platform.warehouse.clean_rows import CsvStyle, write_csv
+from slice_platform.warehouse.claim import Applied, Claim, Counts, KnownTable
 from slice_platform.warehouse.column_type import ColumnType
 from slice_platform.warehouse.destination import Destination, RowsToLoad
 from slice_platform.warehouse.drop_path import DestinationName, TableRef
-from slice_platform.warehouse.pending import STAGING
-from slice_platform.warehouse.postgres_errors import as_ours, said_by, state_of
+from slice_platform.warehouse.redshift_errors import RowsRefused, is_of_redshift, redshift_error
 from slice_platform.warehouse.redshift_sql import MOST_DOCUMENT_BYTES, CopySource, RedshiftDialect
-from slice_platform.warehouse.refusal import refuse
+from slice_platform.warehouse.redshift_staging import Staging, remove_stale
+from slice_platform.warehouse.refusal import FileRefused, refuse
 from slice_platform.warehouse.schema_work import TablePlan
 from slice_platform.warehouse.session import Session, Value
 from slice_platform.warehouse.table_spec import spec_document
@@ -66,25 +63,40 @@ class RedshiftDestination(Destination):
         rows = session.rows(self.dialect.columns_of(), ref.database, ref.table)
         return {name: _spelled(kind, length, precision, scale) for name, kind, length, precision, scale in rows} or None
 
+    def load(self, claim: Claim, rows: RowsToLoad) -> Applied:
+        """As of every destination. What takes long by itself, the way to S3, is done before anything is locked."""
+        staging = Staging(self._store, claim)
+        remove_stale(self._store, datetime.now(UTC))
+        with staging.filled(rows):
+            try:
+                return super().load(claim, rows)
+            except RowsRefused as refused:
+                findings = staging.findings(rows, self._load_errors(claim.table, staging.rows))
+                raise FileRefused(*findings or refused.findings) from refused
+
+    def _load_errors(self, ref: TableRef, address: str) -> list[tuple[Any, ...]]:
+        """What a COPY that failed noted of a file; nothing where neither view is there, or none shows it."""
+        for statement in self.dialect.load_errors():
+            try:
+                with self._transaction(ref) as session:
+                    if found := session.rows(statement, address):
+                        return found
+            except FileRefused:
+                continue  # no such view: older clusters have the second alone, serverless the first
+        return []
+
+    def _check_unchanged(self, session: Session, ref: TableRef, known: KnownTable) -> None:
+        super()._check_unchanged(session, ref, known)
+        session.run(self.dialect.hold(ref.database), ref.table, known.version)
+
     def _fill_statement(self, target: str, claim: Claim, rows: RowsToLoad) -> str:
-        manifest = self._store.path(f"{_staged(claim)}.manifest")
-        return self.dialect.copy_in(target, rows.checked.columns, CopySource(manifest, _null(claim), self._iam_role))
+        staging = Staging(self._store, claim)
+        return self.dialect.copy_in(
+            target, rows.checked.columns, CopySource(staging.manifest, staging.null, self._iam_role)
+        )
 
     def _fill(self, session: Session, target: str, claim: Claim, rows: RowsToLoad) -> int:
-        place = _staged(claim)
-        plain, packed = rows.folder / "rows.csv", rows.folder / "rows.csv.gz"
-        write_csv(rows.engine, rows.checked, plain, CsvStyle(null=_null(claim)))
-        with plain.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as to:
-            shutil.copyfileobj(source, to, 1024**2)
-        try:
-            self._store.copy_in(str(packed), f"{place}.csv.gz")
-            entry = {"url": self._store.path(f"{place}.csv.gz"), "mandatory": True}
-            content = {"entries": [{**entry, "meta": {"content_length": packed.stat().st_size}}]}
-            self._store.write(f"{place}.manifest", json.dumps(content).encode())
-            return session.run(self._fill_statement(target, claim, rows))
-        finally:
-            self._store.remove(f"{place}.manifest")
-            self._store.remove(f"{place}.csv.gz")
+        return session.run(self._fill_statement(target, claim, rows))
 
     def _record(self, session: Session, claim: Claim, counts: Counts, plan: TablePlan | None) -> None:
         if plan and len(document := spec_document(plan.spec).encode()) > MOST_DOCUMENT_BYTES:
@@ -105,33 +117,16 @@ class RedshiftDestination(Destination):
                 yield RedshiftSession(connection.cursor())
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                with suppress(Exception):  # of a connection that broke; what broke it is told
+                    connection.rollback()
                 raise
             finally:
-                connection.close()
+                with suppress(Exception):  # as above
+                    connection.close()
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("psycopg", "redshift_connector"):
+            if not is_of_redshift(error):
                 raise
             raise redshift_error(f"Working on {ref}", error) from error
-
-
-def redshift_error(doing: str, error: Exception) -> Exception:
-    """An error of a driver as ours. That a transaction lost against another is told by the number 1023 in its text."""
-    details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    state, said = details.get("C") or state_of(error), details.get("M") or said_by(error)
-    if "1023" in said or "Serializable isolation violation" in said:
-        return DestinationBusy(f"{doing} had to give way: {said}. The file stays where it is and is tried again.")
-    return as_ours(doing, state, said)
-
-
-def _null(claim: Claim) -> str:
-    """A word that no value of the file is: it is made from the digest of the file."""
-    return f"_slice_null_{claim.id}"
-
-
-def _staged(claim: Claim) -> str:
-    """Of one run: another that does the same at the same time has its own."""
-    return f"{STAGING}/{claim.id}-{claim.run_id}"
 
 
 def _spelled(kind: str, length: int | None, precision: int | None, scale: int | None) -> str:

@@ -1,8 +1,14 @@
 """Connections to a real Redshift, by AWS's own driver: by password, or by IAM with credentials that last minutes."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from slice_platform.aws import told
+
+STATEMENT_SECONDS = 3600  # of one statement, waiting in a queue included: the lock is not held for ever
+_KEEP_ALIVE = {"tcp_keepalive": True, "tcp_keepalive_idle": 60, "tcp_keepalive_interval": 15, "tcp_keepalive_count": 8}
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,10 @@ class RedshiftAccess:
             "port": self.port,
             "database": self.database,
             "password": self.password,
-            "region": self.region,
+            "region": self.region or os.environ.get("AWS_REGION"),  # boto3 by itself knows AWS_DEFAULT_REGION alone
             "ssl": self.is_encrypted,
             "iam": self.by_iam,
+            **_KEEP_ALIVE,  # a balancer drops what is silent for 350 seconds, and COPY is
         }
         if self.serverless_workgroup is not None:
             wanted |= {"is_serverless": True, "serverless_work_group": self.serverless_workgroup}
@@ -44,15 +51,21 @@ class RedshiftAccess:
 
 
 def redshift_connection(access: RedshiftAccess) -> Callable[[], Any]:
-    """What opens a connection: in a transaction, with `%s` for values, in UTC."""
+    """What opens a connection: in a transaction, with `%s` for values, in UTC, with a limit for each statement.
+
+    Raises, when called:
+        AccessRefused, StoreUnavailable: IAM gives no credentials, or AWS does not answer.
+    """
 
     def connect() -> Any:
         import redshift_connector  # noqa: PLC0415 -- loading definitions must not wait for it
 
-        connection = redshift_connector.connect(**access.options())
+        with told("get credentials from", "Redshift"):
+            connection = redshift_connector.connect(**access.options())
         connection.autocommit = False
         cursor = connection.cursor()
         cursor.execute("SET timezone TO 'UTC'")
+        cursor.execute(f"SET statement_timeout TO {STATEMENT_SECONDS * 1000}")
         connection.commit()  # else LOCK were not the first statement of its transaction
         return connection
 

@@ -1,6 +1,9 @@
 """Why a dropped file is refused: an outcome, not an error. The file is moved to failed/ with what is said here."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Place: TypeAlias = Literal["line", "row"]
 
 
 @dataclass(frozen=True)
@@ -11,10 +14,11 @@ class Finding:
     line: int | None = None  # of the file, from 1; None where it is about the file as a whole
     column: str | None = None
     value: str | None = None
+    place: Place = "line"  # what `line` counts: Parquet has rows alone
 
     def __str__(self) -> str:
         """As an analyst reads it: `line 17, column phone_no: 'abc' is not INTEGER`."""
-        where = [f"line {self.line}"] if self.line is not None else []
+        where = [f"{self.place} {self.line}"] if self.line is not None else []
         where += [f"column {self.column}"] if self.column is not None else []
         what = self.reason if self.value is None else f"{self.value!r} {self.reason}"
         return f"{', '.join(where)}: {what}" if where else what

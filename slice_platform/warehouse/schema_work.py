@@ -1,10 +1,11 @@
 """What a schema file leads to, given the table as it is: statements that may be repeated, or a refusal.
 
 A table has two descriptions: the ledger's, made by files, and the catalog's. They differ where a crash came between
-two statements of MySQL, or where somebody changed the table by hand; the former is finished, the latter is told.
+a statement of MySQL and its ledger row, or where somebody changed the table by hand; the former is finished, the latter
+is told.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slice_platform.warehouse.claim import KnownTable
@@ -15,8 +16,16 @@ from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
 from slice_platform.warehouse.schema_change import AddColumns, DropColumns, SchemaChange
 from slice_platform.warehouse.table_spec import MOST_COLUMNS, Column, TableSpec
 
-Actual = Mapping[str, str]
+Actual = Mapping[str, str]  # columns and their types
 Spelling = Callable[[ColumnType], str]
+
+
+@dataclass(frozen=True)
+class ActualTable:
+    """A table as the catalog has it."""
+
+    columns: Actual
+    primary_key: frozenset[str] | None = None  # None: the database enforces none, so that its word is worth nothing
 
 
 @dataclass(frozen=True)
@@ -35,17 +44,18 @@ def plan_table(
     ref: TableRef,
     spec: TableSpec,
     known: KnownTable | None,
-    actual: Actual | None,
+    actual: ActualTable | None,
 ) -> TablePlan:
-    """Create the table. One that is there already is taken as it is if it has just these columns.
+    """Create the table. One that is there already is taken as it is if it has just these columns and this key.
 
     Raises:
         FileRefused: the table is there, and is another one.
     """
     version = known.version + 1 if known else 1
-    if actual is None:
+    if actual is None:  # it may be gone, and `known` all the same
         return TablePlan(spec, version, dialect.create_table(ref, spec), spec.ignored)
-    found = [*_other_columns(spec.columns, spelling, actual), *(_other_keys(spec, known.spec) if known else ())]
+    found = [*_other_columns(spec.columns, spelling, actual.columns), *_other_primary_key(spec, known, actual)]
+    found += _other_keys(spec, known.spec) if known else ()
     if found:
         raise FileRefused(Finding(f"There is a table {ref} already, and it is another one"), *found)
     said = "was there with these columns" if known is None else "is there as described; only its settings were taken"
@@ -58,14 +68,14 @@ def plan_change(
     ref: TableRef,
     change: SchemaChange,
     known: KnownTable,
-    actual: Actual | None,
+    actual: ActualTable | None,
 ) -> TablePlan:
     """Add or drop columns. What the catalog shows as done already is not done again.
 
     Raises:
         FileRefused: a column is there already, or is not, or something rests on it.
     """
-    columns = actual or {}
+    columns = actual.columns if actual else {}
     if isinstance(change, AddColumns):
         return _add(dialect, spelling, ref, change, known, columns)
     return _drop(dialect, ref, change, known, columns)
@@ -84,7 +94,7 @@ def _add(
     if found:
         raise FileRefused(*found)
     missing = [column for column in change.columns if column.name not in actual]
-    statements = dialect.add_columns(ref, missing)
+    statements = dialect.add_columns(ref, missing, beside=known.spec.columns)
     return TablePlan(replace(known.spec, columns=columns), known.version + 1, statements)
 
 
@@ -113,7 +123,7 @@ def _other_columns(columns: tuple[Column, ...], spelling: Spelling, actual: Actu
     return found + _other_types(columns, spelling, actual)
 
 
-def _other_types(columns: "tuple[Column, ...] | list[Column]", spelling: Spelling, actual: Actual) -> list[Finding]:
+def _other_types(columns: Sequence[Column], spelling: Spelling, actual: Actual) -> list[Finding]:
     return [
         Finding(f"is {actual[column.name]} in the table", column=column.name, value=str(column.type))
         for column in columns
@@ -121,9 +131,20 @@ def _other_types(columns: "tuple[Column, ...] | list[Column]", spelling: Spellin
     ]
 
 
+def _other_primary_key(spec: TableSpec, known: KnownTable | None, actual: ActualTable) -> list[Finding]:
+    """By the catalog, as the database keeps that one; where it keeps none, by the ledger."""
+    had = actual.primary_key
+    if had is None and known is not None:
+        had = frozenset(known.spec.primary_key)
+    if had is None or had == frozenset(spec.primary_key):
+        return []
+    said, has = (", ".join(names) or "none" for names in (spec.primary_key, sorted(had)))
+    way_out = "Name that of the table in the file" if had else "Leave it out, or let the table's owner add it"
+    return [Finding(f"primary_key is {said} in the file, and {has} in the table. {way_out}")]
+
+
 def _other_keys(spec: TableSpec, known: TableSpec) -> list[Finding]:
     keys = (
-        ("primary_key", spec.primary_key, known.primary_key),
         ("dist_key", spec.dist_key, known.dist_key),
         ("sort_key", spec.sort_key, known.sort_key),
         ("foreign_key", spec.foreign_keys, known.foreign_keys),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from slice_platform.warehouse.column_type import ColumnType, Kind, column_type
 from slice_platform.warehouse.drop_path import DestinationName
 from slice_platform.warehouse.identifiers import identifier
+from slice_platform.warehouse.mysql_index import BYTES_OF_CHARACTER, MOST_INDEX_BYTES, index_bytes
 from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
 
 MOST_BYTES = 1024**2  # of a schema file
@@ -188,7 +189,7 @@ def _wrong_keys(spec: TableSpec, destination: DestinationName) -> list[Finding]:
         found += _wrong_key(spec, what, names)
     for key in spec.foreign_keys:
         found += _wrong_key(spec, "foreign_key", key.columns)
-    return found
+    return found or (_long_keys(spec) if destination == "mysql" else [])
 
 
 def _wrong_key(spec: TableSpec, what: str, names: Sequence[str]) -> list[Finding]:
@@ -199,6 +200,23 @@ def _wrong_key(spec: TableSpec, what: str, names: Sequence[str]) -> list[Finding
             found.append(Finding(f"{what} names {name[:100]!r}, which column_specification does not have."))
         elif types[name].kind is Kind.SUPER:
             found.append(Finding(f"{what} cannot have a column of type SUPER", column=name))
+    return found
+
+
+def _long_keys(spec: TableSpec) -> list[Finding]:
+    """Keys that MySQL has no index for; each names its longest column."""
+    types = {column.name: column.type for column in spec.columns}
+    keys = [("primary_key", spec.primary_key), *(("foreign_key", key.columns) for key in spec.foreign_keys)]
+    found = []
+    for what, names in keys:
+        takes = sum(index_bytes(types[name]) for name in names)
+        if takes > MOST_INDEX_BYTES:
+            longest = max(names, key=lambda name: index_bytes(types[name]))
+            reason = (
+                f"is {types[longest]} in {what}, which takes up to {takes:,} bytes at {BYTES_OF_CHARACTER} per "
+                f"character; an index of MySQL takes {MOST_INDEX_BYTES:,}"
+            )
+            found.append(Finding(reason, column=longest))
     return found
 
 

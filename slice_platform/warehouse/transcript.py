@@ -15,6 +15,7 @@ from slice_platform.warehouse.refusal import Finding
 
 LINE = "_line"  # no column's name: those have no such beginning once they passed the door
 MOST_FINDINGS = 1_000
+_MOST_NAMES = 20
 _BATCH_CELLS, _BATCH_BYTES = 200_000, 32 * 1024**2
 
 
@@ -55,20 +56,41 @@ def transcribe_csv(records: Iterable[Record], columns: tuple[str, ...], path: Pa
     return made
 
 
-def transcribe_json(records: Iterable[JsonRecord], columns: tuple[str, ...], path: Path) -> Transcript:
-    """All objects, with NULL for what one of them lacks."""
+def transcribe_json(
+    records: Iterable[JsonRecord], columns: tuple[str, ...], path: Path, *, same_keys: bool
+) -> Transcript:
+    """All objects, with NULL for what one of them lacks; with `same_keys` those that have the keys of the first."""
     made = Transcript(path, columns)
 
     def rows() -> Iterator[tuple[int, tuple[str | None, ...]]]:
+        first: JsonRecord | None = None
         for record in records:
             if record.finding is not None:
                 made.refuse(record.finding)
+                continue
+            first = first or record
+            if same_keys and record.values.keys() != first.values.keys():
+                made.refuse(_other_keys(record, first))
             else:
                 made.seen.update(record.values)
                 yield record.line, tuple(map(record.values.get, columns))
 
     _write(rows(), made)
     return made
+
+
+def _other_keys(record: JsonRecord, first: JsonRecord) -> Finding:
+    had, has = first.values.keys(), record.values.keys()
+    differs = [
+        f"{verb} {', '.join(sorted(names)[:_MOST_NAMES])}"
+        for verb, names in (("lacks", had - has), ("has", has - had))
+        if names
+    ]
+    return Finding(
+        f"{' and '.join(differs)}, other than line {first.line}; in input/update/ all lines have the same keys, or "
+        "columns of rows that are there would be emptied. Write null for that, or drop a file for each set of keys",
+        record.line,
+    )
 
 
 def _write(rows: Iterator[tuple[int, tuple[str | None, ...]]], made: Transcript) -> None:

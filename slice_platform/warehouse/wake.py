@@ -61,8 +61,8 @@ def forget(wake: Wake, queue_url: str, access: AwsAccess) -> None:
 def dropped_keys(body: str) -> list[str]:
     """The keys of objects that a message says were created: of S3 itself, by SNS, or of EventBridge."""
     try:
-        return list(_keys(json.loads(body)))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return [key for key in _keys(json.loads(body)) if isinstance(key, str)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         _LOG.warning("A message of the queue is no event of S3 and is passed over: %.200r", body)
         return []
 
@@ -76,7 +76,7 @@ def is_wanted(key: str, prefix: str) -> bool:
     return not any(ours in inside for ours in _OURS)
 
 
-def _keys(event: dict[str, Any]) -> Iterator[str]:
+def _keys(event: dict[str, Any]) -> Iterator[Any]:
     if event.get("Type") == "Notification":
         yield from _keys(json.loads(event["Message"]))
     elif "detail" in event:

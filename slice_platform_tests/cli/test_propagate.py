@@ -48,7 +48,7 @@ def test_a_file_that_fails_is_told_line_by_line_and_goes_again_once_the_table_is
     assert done.exit_code == PERMANENT and "line 1: 'fax' is no column of the table" in done.output
     failed = next(path for path in (root / TABLE / "failed").iterdir() if path.name.endswith("b.csv"))
     drop(root, "schema/update/c.json", '{"operation_type": "add", "column_specification": {"fax": "INTEGER"}}')
-    again = slice_("propagate", "retry", str(failed.relative_to(root)))
+    again = slice_("propagate", "retry", str(failed))
     assert again.exit_code == 0 and f"Back in {TABLE}/input/load/b.csv" in again.output
     assert slice_("propagate").exit_code == 0
 
@@ -67,6 +67,26 @@ def test_a_check_shows_sql_and_findings_and_touches_nothing(slice_: Slice, root:
     assert bad.exists() and not (root / TABLE / "failed").exists()
 
 
+def test_a_check_takes_the_create_file_that_lies_ready_and_says_what_it_did_not_look_at(
+    slice_: Slice, root: Path, tmp_path: Path
+) -> None:
+    path = f"{TABLE}/input/load/b.csv"
+    drop(root, "input/load/b.csv", "id,phone_no\n1,7\n")
+    alone = slice_("propagate", "check", path)
+    assert alone.exit_code == PERMANENT and "would wait" in alone.output
+    drop(root, "schema/create/a.json", json.dumps(CREATE))
+    good = slice_("propagate", "check", path)
+    assert good.exit_code == 0 and "as schema/create/a.json will make it" in good.output, good.output
+    assert "1 rows would be loaded" in good.output and "rows that are in the table were not looked at" in good.output
+    drop(root, "input/load/b.csv", "id,phone_no\n1,abc\n")
+    bad = slice_("propagate", "check", path)
+    assert bad.exit_code == PERMANENT and "line 2, column phone_no: 'abc' is not INTEGER" in bad.output
+    elsewhere = drop(tmp_path / "elsewhere", "input/load/b.csv", "id,phone_no\n1,7\n")
+    assert slice_("propagate", "check", str(elsewhere)).exit_code == 0
+    drop(root, "schema/create/a.json", "{}")
+    assert "schema/create/a.json, which is to make the table, would fail" in slice_("propagate", "check", path).output
+
+
 def test_a_file_that_was_loaded_is_told_by_a_check(slice_: Slice, root: Path) -> None:
     drop(root, "schema/create/a.json", json.dumps(CREATE))
     slice_("propagate")
@@ -75,7 +95,9 @@ def test_a_file_that_was_loaded_is_told_by_a_check(slice_: Slice, root: Path) ->
     assert "drop it under another name" in slice_("propagate").output
 
 
-@pytest.mark.parametrize(("verb", "reason"), [("check", "there is no such file"), ("retry", "error.json beside it")])
+@pytest.mark.parametrize(
+    ("verb", "reason"), [("check", "there is no such file"), ("retry", "no file in failed/ of a table")]
+)
 def test_a_path_that_is_not_there_is_told(slice_: Slice, root: Path, verb: str, reason: str) -> None:
     done = slice_("propagate", verb, "nowhere.csv")
     assert done.exit_code == PERMANENT and reason in done.output

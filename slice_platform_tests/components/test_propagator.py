@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -167,3 +168,58 @@ def test_a_queue_wakes_the_sensor_and_a_lost_event_only_delays(
     assert len(tick(instance, cursor)[0]) == 1
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
     assert len(tick(instance, cursor)[0]) == 1  # the event is gone, the file is not
+
+
+@pytest.fixture
+def queued(root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The queue of a propagator of a laptop."""
+    monkeypatch.setenv("SLICE_AWS_ENDPOINT_URL", cloud.url)
+    monkeypatch.setenv("SLICE_AWS_ATTEMPTS", "1")
+    url: str = boto3.client("sqs", endpoint_url=cloud.url).create_queue(QueueName="wake")["QueueUrl"]
+    monkeypatch.setenv("SLICE_PROPAGATOR_QUEUE_URL", url)
+    return url
+
+
+@pytest.mark.parametrize("operation", ["ReceiveMessage", "DeleteMessageBatch"])
+def test_a_queue_that_is_out_of_order_does_not_stop_the_walk(
+    root: Path, queued: str, cloud: Cloud, instance: dg.DagsterInstance, operation: str
+) -> None:
+    boto3.client("sqs", endpoint_url=cloud.url).send_message(QueueUrl=queued, MessageBody="[" * 50_000)
+    drop(root, f"{TABLE}/input/load/a.csv", "id\n1\n")
+    with cloud.failing("error", operation) as fault:
+        requests, cursor = tick(instance)
+    assert len(requests) == 1 and cursor and fault.hit
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://127.0.0.1:9/123/gone", "https://sqs.nowhere.invalid/1/q"])
+def test_a_queue_that_is_not_there_does_not_stop_the_walk(
+    root: Path, queued: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("SLICE_PROPAGATOR_QUEUE_URL", url)
+    drop(root, f"{TABLE}/input/load/a.csv", "id\n1\n")
+    assert len(tick(instance)[0]) == 1
+
+
+def test_a_file_that_waits_is_looked_at_again_when_its_time_is_up(
+    root: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(root, f"{TABLE}/input/load/a.csv", "id\n1\n")
+    came, cursor, asked = time.time(), None, []
+    for second in range(0, 1200, 5):
+        monkeypatch.setattr(time, "time", lambda now=came + second: now)
+        requests, cursor = tick(instance, cursor)
+        asked += [second] * len(requests)
+    assert [second for second in asked if 600 <= second <= 605], asked
+    assert len(asked) < 10
+
+
+def test_a_load_whose_run_died_reads_as_done_and_the_same_content_again_as_loaded_already(root: Path) -> None:
+    drop(root, f"{TABLE}/schema/create/a.json", CREATE)
+    with open_propagator(load_settings()) as propagator:
+        (done,) = propagator.work_off(TableRef("postgres", "analytics", "people"), run_id="run")
+    assert isinstance(done, Done)
+    before = replace(done.applied, was_known=True, run_id="dead", version=done.dropped.entry.version)
+    told = notice_of(replace(done, applied=before)).message
+    assert "The table is created" in told and "cut off" in told and "already" not in told
+    again = notice_of(replace(done, applied=replace(before, version="another"))).message
+    assert "Loaded already on" in again and "drop it under another name" in again

@@ -12,6 +12,7 @@ import pytest
 from slice_platform.local.redshift_standin import StandInConnection, standin_connection
 from slice_platform.local.redshift_statements import NotRedshift, to_postgres
 from slice_platform.warehouse.drop_path import DestinationName
+from slice_platform.warehouse.redshift_sql import RedshiftDialect
 from slice_platform_tests.warehouse.conftest import make_world  # noqa: F401 -- a fixture
 from slice_platform_tests.warehouse.worlds import World
 
@@ -60,6 +61,8 @@ def connect(make_world: Callable[[DestinationName], World]) -> Callable[[dict[st
         COPY + "; DROP TABLE victim",
         COPY.replace("MANIFEST ", ""),
         'SELECT count(*) FROM "shop"."t" WHERE 1 = 1',
+        'UPDATE "shop"."t" SET "id" = "name" WHERE "name" = %s AND "id" = %s',
+        "SELECT line_number, column_name, error_message FROM victim\nWHERE file_name = %s LIMIT 20",
         'LOCK TABLE "shop"."t"\n',
         'SELECT "id" FROM "a"; DELETE FROM "b" WHERE "id" = %s',
         'MERGE INTO "shop"."t" USING "_stg_rows" ON "shop"."t"."id" = "_stg_rows"."id"\nWHEN MATCHED THEN DELETE',
@@ -105,6 +108,21 @@ def test_keys_are_not_enforced(connect: Callable[[dict[str, bytes]], StandInConn
 
 def test_the_length_of_text_is_in_bytes(connect: Callable[[dict[str, bytes]], StandInConnection]) -> None:
     connection = connect(files('"1","ééé"\n'.encode()))
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.InternalError_, match="failed") as caught:
         connection.cursor().execute(COPY)
+    assert isinstance(caught.value.__cause__, psycopg.errors.CheckViolation)
+    connection.close()
+
+
+def test_a_copy_that_fails_notes_line_and_column_as_redshift_does(
+    connect: Callable[[dict[str, bytes]], StandInConnection],
+) -> None:
+    connection = connect(files(b'"1","x"\n"two","y"\n', url="a"))
+    with pytest.raises(psycopg.errors.InternalError_, match="Check 'sys_load_error_detail'"):
+        connection.cursor().execute(COPY)
+    connection.rollback()
+    cursor = connection.cursor()
+    cursor.execute(RedshiftDialect().load_errors()[0], ("a",))
+    ((line, column, reason),) = cursor.fetchall()
+    assert (line, column.strip()) == (2, "id") and "two" in reason
     connection.close()

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from slice_platform.errors import PermanentError
 from slice_platform.store import Store
-from slice_platform.warehouse.archive import archive_failed, archive_stray, archive_succeeded, return_to_inbox
+from slice_platform.warehouse.archive import Attempt, archive_failed, archive_stray, archive_succeeded
 from slice_platform.warehouse.drop_path import read_drop_path
 from slice_platform.warehouse.pending import Dropped, look
 from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
@@ -33,7 +32,7 @@ def dropped(store: Store) -> Dropped:
 
 
 def fail(store: Store, dropped: Dropped, refused: FileRefused) -> str:
-    return archive_failed(store, dropped, refused, AT, sha256="00", run_id="run")
+    return archive_failed(store, dropped, refused, Attempt(AT, "run", "00"))
 
 
 def test_a_file_that_was_loaded_lies_in_succeeded(store: Store, dropped: Dropped) -> None:
@@ -77,23 +76,3 @@ def test_a_stray_keeps_its_path_in_its_name(store: Store) -> None:
     assert key == f"failed/{STAMP}-some_where___.csv"
     assert json.loads(store.open(f"{key}.error.json").read())["file"] == "some where/ä.csv"
     assert not look(store, tick_seconds=0).strays
-
-
-def test_a_file_that_failed_goes_back_to_where_it_was_dropped(store: Store, dropped: Dropped) -> None:
-    key = fail(store, dropped, FileRefused(Finding("is not INTEGER", 2)))
-    assert return_to_inbox(store, key) == KEY
-    assert store.open(KEY).read() == b"id\n1\n"
-    assert [entry.key for entry in store.list("")] == [KEY]
-
-
-def test_nothing_is_put_back_over_another_file(store: Store, dropped: Dropped) -> None:
-    key = fail(store, dropped, refuse("no"))
-    store.write(KEY, b"new")
-    with pytest.raises(PermanentError, match="another file lies"):
-        return_to_inbox(store, key)
-    assert store.open(KEY).read() == b"new" and store.stat(key) is not None
-
-
-def test_a_key_that_is_no_failed_file_is_told(store: Store) -> None:
-    with pytest.raises(PermanentError, match=r"no \.error\.json beside it"):
-        return_to_inbox(store, KEY)

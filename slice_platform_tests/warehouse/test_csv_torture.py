@@ -27,6 +27,10 @@ ONE = [(1, "a", 7)]
 CASES = {
     "bad int at line 17": Case(many_then(b"1,a,abc"), reason="line 17, column phone_no: 'abc' is not INTEGER"),
     "fraction": Case(b"id,phone_no\n1,10.7\n", reason="line 2, column phone_no: '10.7' is not INTEGER"),
+    "fraction of nothing": Case(
+        b"id,phone_no\n1,7.0\n",
+        reason="line 2, column phone_no: '7.0' is not INTEGER: write 7; pandas does so with astype('Int64')",
+    ),
     "exponent": Case(b"id,phone_no\n1,1e3\n", reason="line 2, column phone_no: '1e3' is not INTEGER"),
     "beyond": Case(b"id,phone_no\n1,9999999999\n", reason="'9999999999' is beyond what INTEGER holds"),
     "byte order mark": Case(b"\xef\xbb\xbfid,name,phone_no\n1,a,7\n", ONE),
@@ -135,12 +139,15 @@ def as_sent(value: Any) -> Any:
     ("kind", "text"),
     [
         ("SMALLINT", "32768"), ("DECIMAL(5,2)", "1.234"), ("DECIMAL(5,2)", "1234"), ("DECIMAL(5,2)", "1e2"),
-        ("REAL", "1e39"), ("REAL", "1e-60"), ("DOUBLE PRECISION", "nan"), ("DOUBLE PRECISION", "inf"),
+        ("REAL", "1e39"), ("REAL", "1e-60"), ("REAL", "3.4028235e38"), ("REAL", "-3.4028235e38"), ("REAL", "1e-40"),
+        ("DOUBLE PRECISION", "1e-310"), ("DOUBLE PRECISION", "nan"), ("DOUBLE PRECISION", "inf"),
         ("DOUBLE PRECISION", "1e999"), ("BOOLEAN", "2"), ("BOOLEAN", "wahr"), ("DATE", "2026-02-30"),
         ("DATE", "31.01.2026"), ("DATE", "0000-01-01"), ("DATE", "2026-1-1"), ("TIMESTAMP", "2026-01-31 24:00:00"),
         ("TIMESTAMP", "2026-01-31 10:00:60"), ("TIMESTAMP", "2026-01-31 10:00:00Z"), ("TIMESTAMP", "2026-01-31"),
         ("TIMESTAMP", "now"), ("TIMESTAMPTZ", "2026-01-31 10:00:00 Europe/Berlin"), ("CHAR(2)", "abc"),
         ("CHAR(3)", "é"), ("VARCHAR(3)", "éé"), ("SUPER", "{"), ("SUPER", '"\\u0000"'),
+        ("SUPER", "[" * 32 + "]" * 32), ("SUPER", '{"a":' * 32 + "1" + "}" * 32), ("SUPER", "[-1e309]"),
+        ("SUPER", "9" * 310), ("SUPER", '{"[": [0.1e+310]}'),
     ],
 )  # fmt: skip
 def test_values_that_a_database_would_bend_do_not_pass(make_world: Any, kind: str, text: str) -> None:
@@ -150,3 +157,23 @@ def test_values_that_a_database_would_bend_do_not_pass(make_world: Any, kind: st
     world.drop(Task.LOAD, "rows.csv", f'id,value\n1,"{quoted}"\n')
     outcome = world.work_off()[-1]
     assert isinstance(outcome, Failed) and str(outcome.refused).startswith("line 2, column value"), outcome
+
+
+OUTERMOST = {
+    "REAL": ["3.4028233e38", "-3.4028233e38", "1.1754944e-38", "0", "-0.0"],
+    "DOUBLE PRECISION": ["1.7976931348623157e308", "2.2250738585072014e-308", "0e5"],
+    "DATE": ["0001-01-01", "9999-12-31"],
+    "TIMESTAMP": ["0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"],
+    "TIMESTAMPTZ": ["0001-01-01 00:00:00", "9999-12-31 23:59:59.999999+00"],
+    "SUPER": ["[" * 31 + "]" * 31, '{"a":[' * 15 + '"]}}[[{{}"' + "]}" * 15, "[" + "[],{}," * 200 + "1.5e308]", "1e-9"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OUTERMOST)
+def test_what_just_passes_is_taken_by_every_destination(world: World, kind: str) -> None:
+    world.create({"id": "INTEGER", "value": kind})
+    quoted = (text.replace('"', '""') for text in OUTERMOST[kind])
+    world.drop(Task.LOAD, "rows.csv", "id,value\n" + "".join(f'{n},"{text}"\n' for n, text in enumerate(quoted)))
+    outcomes = world.work_off()
+    assert [type(one) for one in outcomes] == [Done, Done], outcomes
+    assert world.rows('select count(value) from {}"people"') == [(len(OUTERMOST[kind]),)]

@@ -1,15 +1,18 @@
 """What all destinations do alike: create, take over, alter, load, upsert, refuse."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slice_platform.errors import AccountingError, DestinationUnavailable
+from slice_platform.errors import DestinationBusy, DestinationUnavailable
+from slice_platform.warehouse.claim import Applied, Claim
 from slice_platform.warehouse.destination import Destination
-from slice_platform.warehouse.drop_path import Task
+from slice_platform.warehouse.drop_path import DestinationName, Task
 from slice_platform.warehouse.outcome import Done, Failed
 from slice_platform_tests.warehouse.worlds import World
 
@@ -60,11 +63,14 @@ def test_an_upsert_of_keys_alone_inserts_what_is_new(people: World) -> None:
     assert people.rows('select id, name from {}"people" order by id') == [(1, "Ada"), (2, None)]
 
 
-def test_keys_differ_by_case_and_by_spaces_at_the_end(world: World) -> None:
+def test_keys_differ_by_case_and_not_by_blanks_at_the_end(world: World) -> None:
+    """Redshift passes over those where it compares."""
     world.create({"code": "VARCHAR(10)", "n": "INTEGER"}, ["code"])
-    world.drop(Task.UPSERT, "a.csv", 'code,n\na,1\nA,2\n"a ",3\n')
+    world.drop(Task.UPSERT, "a.csv", 'code,n\na,1\nA,2\n" a",3\n')
     done(world)
     assert world.rows('select count(*) from {}"people"') == [(3,)]
+    world.drop(Task.UPSERT, "b.csv", 'code,n\na,1\n"a ",3\n')
+    assert why_failed(world) == "line 3, column code: 'a ' is in line 2 as well: blanks at the end do not count"
 
 
 def test_a_key_that_is_there_is_no_new_row(people: World) -> None:
@@ -137,6 +143,34 @@ def test_a_table_made_by_hand_with_these_columns_is_taken_over(world: World) -> 
     assert world.rows('select id from {}"people"') == [(1,)]
 
 
+@pytest.mark.parametrize("name", ["postgres", "mysql"])  # Redshift keeps no keys, so nothing rests on them
+@pytest.mark.parametrize(
+    ("by_hand", "ours"), [("", ["id"]), (", primary key (age)", ["id"]), (", primary key (id)", [])]
+)
+def test_a_table_made_by_hand_with_another_key_is_refused(
+    make_world: Callable[[DestinationName], World], name: DestinationName, by_hand: str, ours: list[str]
+) -> None:
+    world = make_world(name)
+    world.create({"id": "INTEGER"}, table="first")  # makes the ledger
+    world.work_off("first")
+    world.run(f"create table people (id integer, age smallint{by_hand})")
+    world.create({"id": "INTEGER", "age": "SMALLINT"}, ours)
+    assert "primary_key is" in why_failed(world)
+    assert world.rows('select count(*) from {}"_slice_load_ledger"') == [(1,)]
+
+
+def test_a_create_file_makes_a_table_anew_that_is_gone(people: World) -> None:
+    people.drop(Task.ALTER, "a.json", {"operation_type": "drop", "column_specification": ["age"]})
+    done(people)
+    people.run("drop table {}people")
+    people.create(PEOPLE, ["id"])
+    people.drop(Task.LOAD, "a.csv", "id,age\n1,36\n")
+    assert [type(one) for one in people.work_off()] == [Done] * 2
+    assert people.rows('select id, name, age from {}"people"') == [(1, None, 36)]
+    people.create(PEOPLE, ["id"])
+    assert done(people).applied.was_known
+
+
 def test_bad_rows_are_set_aside_up_to_a_share_and_listed(world: World) -> None:
     world.create(PEOPLE, ["id"], on_bad_rows={"set_aside_up_to": 0.5})
     world.drop(Task.LOAD, "a.csv", "id,age\n1,1\n2,x\n1,3\n4,4\n5,5\n")
@@ -157,7 +191,7 @@ def test_parquet_is_bound_by_name_and_each_value_is_judged(people: World, tmp_pa
     assert people.rows('select id, name, age from {}"people" order by id') == [(1, None, 36), (2, None, None)]
     pq.write_table(pa.table({"age": [70_000], "id": [3]}), tmp_path / "b")
     people.drop(Task.UPSERT, "b.parquet", (tmp_path / "b").read_bytes())
-    assert why_failed(people) == "column age: '70000' is beyond what SMALLINT holds (row 1)"
+    assert why_failed(people) == "row 1, column age: '70000' is beyond what SMALLINT holds"
     people.drop(Task.UPSERT, "c.parquet", (tmp_path / "a").read_bytes()[:-5])
     assert "no Parquet that can be read" in why_failed(people)
 
@@ -190,7 +224,7 @@ def test_what_a_preview_tells_is_what_is_run(people: World) -> None:
     run = list(done(people).applied.statements)
     shown = list(told.statements)
     hidden = [statement for statement in run if not told_alike(statement, shown)]
-    assert [one.split()[0] for one in hidden if one.split()[0] not in ("SELECT", "LOCK", "SHOW")] == []
+    assert [one.split()[0] for one in hidden if one.split()[0] not in ("SELECT", "LOCK", "SHOW", "UPDATE")] == []
 
 
 def told_alike(statement: str, shown: list[str]) -> bool:
@@ -205,10 +239,9 @@ def test_a_count_that_does_not_agree_rolls_everything_back(people: World, monkey
     monkeypatch.setattr(kind, "_fill", lambda *given: fill(*given) - 1)
     monkeypatch.setattr(Destination, "_goes_straight_in", lambda *_: True)
     people.drop(Task.LOAD, "a.csv", "id\n1\n2\n")
-    with pytest.raises(AccountingError, match="2 rows, 1 were inserted"):
-        people.work_off()
+    assert "2 rows, 1 were inserted" in why_failed(people)
     assert people.rows('select count(*) from {}"people"') == [(0,)]
-    assert people.listed("succeeded") == ["create.json"] and not people.listed("failed")
+    assert people.listed("succeeded") == ["create.json"]
 
 
 def test_a_database_that_is_away_costs_no_file(people: World) -> None:
@@ -218,3 +251,22 @@ def test_a_database_that_is_away_costs_no_file(people: World) -> None:
     with pytest.raises(DestinationUnavailable):
         away.work_off()
     assert path.exists() and not people.listed("failed")
+
+
+def test_what_another_run_loaded_while_ours_gave_way_is_not_called_ours(
+    people: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.drop(Task.LOAD, "a.csv", "id\n1\n")
+    kind = type(people.propagator().door(people.table()))
+    attempt, is_overtaken = kind._attempt, iter([True])
+
+    def overtaken(self: Destination, claim: Claim, *given: Any, **more: Any) -> Applied:
+        if next(is_overtaken, False):
+            attempt(self, replace(claim, run_id="other"), *given, **more)
+            raise DestinationBusy("another loader held it")
+        return attempt(self, claim, *given, **more)
+
+    monkeypatch.setattr(kind, "_attempt", overtaken)
+    applied = done(people).applied
+    assert applied.was_known and applied.run_id == "other" and applied.version
+    assert people.rows('select count(*) from {}"people"') == [(1,)]

@@ -20,6 +20,7 @@ FOLDER = "destination=postgres/database=shop/table_name=orders"
         ("input/load/export (1).CSV.gz", DropPath(ORDERS, Task.LOAD, "export (1).CSV.gz", "csv", is_gzip=True)),
         ("input/update/a.jsonl.gz", DropPath(ORDERS, Task.UPSERT, "a.jsonl.gz", "jsonl", is_gzip=True)),
         ("input/update/a.parquet", DropPath(ORDERS, Task.UPSERT, "a.parquet", "parquet")),
+        ("input/load/a.parquet.gz", DropPath(ORDERS, Task.LOAD, "a.parquet.gz", "parquet", is_gzip=True)),
     ],
 )
 def test_a_path_says_what_is_to_be_done(below: str, expected: DropPath) -> None:
@@ -44,7 +45,6 @@ def test_a_path_says_what_is_to_be_done(below: str, expected: DropPath) -> None:
         (f"{FOLDER}/succeeded/x/a.csv", "'succeeded/x' is no folder"),
         (f"{FOLDER}/input/load/a.xlsx", "does not end in .csv, .jsonl or .parquet"),
         (f"{FOLDER}/input/load/a.json", "does not end in .csv, .jsonl or .parquet"),
-        (f"{FOLDER}/input/load/a.parquet.gz", "Parquet inside gzip"),
         (f"{FOLDER}/input/load/a.csv\n", "is no file name"),
         (f"{FOLDER}/input/load/a';drop.csv", "is no file name"),
         (f"{FOLDER}/input/load/.hidden.csv", "is no file name"),

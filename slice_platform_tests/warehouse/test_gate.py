@@ -1,6 +1,7 @@
 """The gate by itself: JSON lines, what goes to Postgres as it came, and what is counted."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,10 @@ def test_objects_may_lack_keys_and_lines_may_be_blank(check: Check, engine: Duck
         ('{"id": NaN}', "line 2: says NaN, which is no JSON"),
         ('{"name": "\\ud800"}', "line 2: is not valid UTF-8"),
         ("[" * 100_000, "line 2: is nested too deeply"),
-        ('{"doc": ' + "[" * 300 + "]" * 300 + "}", None),
+        ('{"doc": ' + "[" * 31 + "]" * 31 + "}", None),
+        ('{"doc": ' + "[" * 32 + "]" * 32 + "}", "]]]' is nested more than 31 deep"),
+        ('{"id": 7.0}', "line 2, column id: '7.0' is not INTEGER: write 7; pandas does so with astype('Int64')"),
+        ('{"id": -12.00}', "'-12.00' is not INTEGER: write -12; "),
         ('{"name": "' + "x" * 30 + '"}', "has 30 bytes, more than VARCHAR(20)"),
     ],
 )  # fmt: skip
@@ -121,3 +125,24 @@ def test_null_is_a_bare_word_and_everything_else_is_quoted(
     checked = check('id,name,is_on\n1,,true\n2,"",f\n3,NULL,\n')
     write_csv(engine, checked, tmp_path / "out", CsvStyle(null="NULL", true="1", false="0"))
     assert (tmp_path / "out").read_text() == '"1",NULL,"1"\n"2","","0"\n"3","NULL",NULL\n'
+
+
+KEYED = """{"column_specification": {"code": "%s", "n": "INTEGER"}, "primary_key": ["code", "n"]}"""
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR(5)", "CHAR(5)"])
+@pytest.mark.parametrize("tolerated", [0.0, 0.5])
+def test_keys_that_differ_by_blanks_at_the_end_alone_are_one(
+    engine: DuckDBPyConnection, tmp_path: Path, kind: str, tolerated: float
+) -> None:
+    spec = replace(read_table_spec((KEYED % kind).encode(), "postgres"), tolerated_bad_rows=tolerated)
+    (tmp_path / "in").write_text("code,n\na,1\n a,1\nA,1\na,2\na  ,1\n")
+    file = InputFile(tmp_path / "in", "csv", 0, "")
+    said = "line 6, column code, n: 'a  , 1' is in line 2 as well: blanks at the end do not count"
+    if tolerated:
+        checked = check_rows(engine, file, spec)
+        assert (checked.rows, [str(one) for one in checked.set_aside]) == (4, [said])
+        return
+    with pytest.raises(FileRefused) as caught:
+        check_rows(engine, file, spec)
+    assert [str(one) for one in caught.value.findings] == [said]

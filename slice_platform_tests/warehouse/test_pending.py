@@ -1,11 +1,13 @@
 """What is found in the folders, and what a look costs."""
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slice_platform.store import Children, Store
+from slice_platform.store import Children, Store, StoredObject
 from slice_platform.warehouse.pending import look, look_at
 from slice_platform_tests.cloud import Cloud
 
@@ -89,6 +91,34 @@ def test_a_look_costs_as_much_as_there_are_tables_whatever_they_have_seen(store:
         store.write(f"{TABLE}/{'succeeded' if number % 2 else 'failed'}/{number}.csv", b"x")
     look(counted, tick_seconds=0)
     assert Counted.calls == 2 * before
+
+
+def test_a_look_takes_twice_as_long_for_twice_as_many_files() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    class Listed(Store):
+        """Files that are there as far as listings tell."""
+
+        number = 0
+
+        def list(self, prefix: str) -> Any:
+            names = range(self.number) if prefix.endswith("/input") else ()
+            return iter([StoredObject(f"{prefix}/load/{name}.csv", 1, "1", at, at) for name in names])
+
+        def children(self, prefix: str) -> Children:
+            inner = {"": "destination=postgres", "destination=postgres": "database=shop"}.get(prefix)
+            below = f"{prefix}/{inner}".strip("/") if inner else None
+            return Children((below or (TABLE if prefix != TABLE else f"{TABLE}/input"),), ())
+
+    def seconds(files: int) -> float:
+        store = Listed("/nowhere")
+        store.number = files
+        started = time.process_time()
+        ((_, found),) = look(store, tick_seconds=0).tables.items()
+        assert len(found) == files
+        return time.process_time() - started
+
+    assert min(seconds(8000) for _ in range(2)) < 24 * min(seconds(1000) for _ in range(3))  # 8 and not 64
 
 
 def test_a_bucket_is_walked_like_a_directory(cloud: Cloud) -> None:

@@ -1,10 +1,14 @@
 """Which files are taken, when, and what becomes of those that cannot be."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from slice_platform.errors import AccessRefused
 from slice_platform.warehouse.drop_path import DestinationName, TableRef, Task
 from slice_platform.warehouse.outcome import Done, Failed, Waiting
 from slice_platform_tests.warehouse.worlds import World
@@ -82,3 +86,85 @@ def test_no_file_is_left_on_the_way(shop: World) -> None:
     shop.work_off()
     spill = shop.propagator().settings.spill_dir
     assert not list(spill.iterdir())
+
+
+def with_a_trigger(shop: World, body: str) -> None:
+    """A table whose rows the database itself treats like that: `body` is what a trigger does with the row NEW."""
+    shop.create({"id": "INTEGER"})
+    shop.work_off()
+    with psycopg.connect(shop.url, autocommit=True) as connection:
+        made = f"create function odd() returns trigger language plpgsql as $$ begin {body} return new; end $$"
+        connection.execute(made.encode())
+        connection.execute("create trigger odd before insert on people for each row execute function odd()")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [("if new.id = 2 then return null; end if;", "0 were inserted"),
+     ("if new.id = 2 then raise exception 'odd' using errcode = 'P0001'; end if;", "SQLSTATE P0001")],
+    ids=["rows do not add up", "an error that no retry mends"],
+)  # fmt: skip
+def test_a_file_that_the_database_cannot_take_keeps_no_other_from_its_table(shop: World, body: str, said: str) -> None:
+    with_a_trigger(shop, body)
+    for name in ("1", "2", "3"):
+        shop.drop(Task.LOAD, f"{name}.csv", f"id\n{name}\n")
+    done = shop.work_off()
+    assert [type(one) for one in done] == [Done, Failed, Done] and said in str(getattr(done[1], "refused", ""))
+    assert shop.rows('select id from {}"people" order by id') == [(1,), (3,)]
+    (report,) = (Path(shop.home) / "propagator" / shop.table().folder / "failed").glob("*.error.json")
+    told = json.loads(report.read_text())
+    assert told["at_fault"] == "platform" and told["next_step"].endswith("-2.csv") and "retry" in told["next_step"]
+
+
+def test_an_error_of_the_whole_destination_leaves_the_files_where_they_are(shop: World) -> None:
+    with_a_trigger(shop, "raise exception 'no' using errcode = '42501';")
+    path = shop.drop(Task.LOAD, "1.csv", "id\n1\n")
+    with pytest.raises(AccessRefused):
+        shop.work_off()
+    assert path.exists() and not shop.listed("failed")
+
+
+def die_before_the_move(shop: World) -> None:
+    """Work off what lies there, but as a process that is killed between its commit and the move of the file."""
+
+    class Dying(type(shop.propagator().store)):  # type: ignore[misc]  # whichever store it is
+        def move_version(self, *_: object) -> None:
+            raise SystemExit
+
+    propagator = replace(shop.propagator(), store=Dying(shop.propagator().store.root))
+    with pytest.raises(SystemExit):
+        list(propagator.work_off(shop.table(), run_id="dead"))
+
+
+def test_a_list_of_rows_set_aside_survives_a_crash_before_the_move(shop: World) -> None:
+    shop.create({"id": "INTEGER"}, on_bad_rows={"set_aside_up_to": 0.5})
+    shop.work_off()
+    shop.drop(Task.LOAD, "a.csv", "id\n1\nx\n")
+    die_before_the_move(shop)
+    (done,) = shop.work_off()
+    assert isinstance(done, Done) and done.applied.counts.set_aside == 1
+    root = Path(shop.home) / "propagator"
+    assert "3,id,x,is not INTEGER" in (root / f"{done.kept_as}.errors.csv").read_text()
+    assert not [path for path in (root / "_staging").rglob("*") if path.is_file()]
+
+
+def test_a_load_whose_process_died_is_told_as_done_and_a_repeat_as_loaded_already(shop: World) -> None:
+    shop.create({"id": "INTEGER"})
+    shop.work_off()
+    shop.drop(Task.LOAD, "a.csv", "id\n1\n")
+    die_before_the_move(shop)
+    (done,) = shop.work_off()
+    shop.drop(Task.LOAD, "a.csv", "id\n1\n")
+    (again,) = shop.work_off()
+    assert isinstance(done, Done) and isinstance(again, Done)
+    assert (done.is_repeat, again.is_repeat) == (False, True)
+    assert shop.rows('select id from {}"people"') == [(1,)]
+
+
+def test_a_list_of_rows_set_aside_goes_with_a_load_that_failed(shop: World) -> None:
+    shop.create({"id": "INTEGER"}, ["id"], on_bad_rows={"set_aside_up_to": 0.5})
+    shop.drop(Task.LOAD, "a.csv", "id\n1\n")
+    shop.work_off()
+    shop.drop(Task.LOAD, "b.csv", "id\n1\nx\n")
+    assert isinstance(shop.work_off()[0], Failed)
+    assert not list((Path(shop.home) / "propagator" / "_staging" / "set_aside").iterdir())

@@ -54,6 +54,9 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "merge": (SQL.merge(REF, SPEC.primary_key, SPEC.columns[:3]), SQL.merge(REF, ("id",), SPEC.columns[:1])),
     "book": (SQL.record("analytics", with_spec=False), SQL.record("analytics", with_spec=True)),
     "who has booked": (SQL.claimants("analytics"),),
+    "hold": (SQL.hold("analytics"),),
+    "forget": (SQL.forget("analytics"),),
+    "why a COPY failed": SQL.load_errors(),
 }  # fmt: skip
 ALL = [pytest.param(one, id=f"{name} {number}") for name, many in STATEMENTS.items() for number, one in enumerate(many)]
 # sqlglot knows neither all options of COPY, nor LOCK, nor DISTSTYLE ALL beside a SORTKEY.

@@ -1,13 +1,17 @@
 """A file in schema/create: understood as a whole, or refused with everything that is wrong with it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from slice_platform.warehouse.drop_path import DestinationName
+from slice_platform.warehouse.mysql_index import MOST_INDEX_BYTES
+from slice_platform.warehouse.outcome import Done
 from slice_platform.warehouse.refusal import FileRefused
 from slice_platform.warehouse.table_spec import MOST_BYTES, MOST_COLUMNS, TableSpec, read_table_spec
+from slice_platform_tests.warehouse.worlds import World
 
 COLUMNS = {"id": "INTEGER", "name": "VARCHAR", "uuid": "VARCHAR(36)", "extra": "SUPER", "order": "SMALLINT"}
 KEYS = {"primary_key": ["id"], "dist_key": "uuid", "sort_key": ["id", "order"]}
@@ -116,3 +120,31 @@ def test_as_many_columns_as_a_table_may_have_are_taken_and_one_more_is_refused()
     )
     assert len(spec.names) == MOST_COLUMNS
     assert "column_specification" in refused(document(column_specification={**columns, "more": "INTEGER"}))[0]
+
+
+LONG = {"a": "VARCHAR(766)", "b": "TIMESTAMP", "c": "VARCHAR(2)", "d": "DECIMAL(38,2)"}
+
+
+def test_a_key_too_long_for_the_index_of_mysql_is_refused_with_the_column() -> None:
+    plain: dict[str, Any] = {"dist_key": None, "sort_key": []}
+    written = document(column_specification={"k": "VARCHAR(1000)", "n": "DATE"}, primary_key=["k", "n"], **plain)
+    (said,) = refused(written, "mysql")
+    assert said.startswith(
+        "column k: is VARCHAR(1000) in primary_key, which takes up to 4,003 bytes at 4 per character"
+    )
+    assert said.endswith("; an index of MySQL takes 3,072")
+    assert read_table_spec(written, "postgres").primary_key == ("k", "n")
+    key = {"columns": ["k"], "table": "orders", "references": ["k"]}
+    written = document(column_specification={"k": "CHAR(800)"}, primary_key=[], foreign_key=[key], **plain)
+    assert "CHAR(800) in foreign_key" in refused(written, "mysql")[0]
+
+
+@pytest.mark.parametrize("key", [["a", "b"], ["a", "c"], ["a", "d"]])
+def test_what_is_told_of_a_key_for_mysql_is_what_it_takes(make_world: Callable[[str], World], key: list[str]) -> None:
+    world = make_world("mysql")
+    world.create(LONG, key)
+    (outcome,) = world.work_off()
+    takes = {"b": 8, "c": 8, "d": 18}[key[1]] + 766 * 4
+    assert isinstance(outcome, Done) if takes <= MOST_INDEX_BYTES else "in primary_key" in str(outcome)
+    ((count,),) = world.rows("select count(*) from information_schema.tables where table_name = 'people'")
+    assert count == isinstance(outcome, Done)

@@ -29,9 +29,15 @@ def s3_event(key: str, name: str = "ObjectCreated:Put") -> str:
         ("hello", []),
         ("[]", []),
         ('{"Records": [{}]}', []),
+        ("[" * 100_000, []),
+        ('{"a":' * 100_000, []),
+        ('{"detail": {"object": {"key": 5}}}', []),
+        ('{"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": ["a"]}}}]}', []),
+        ('{"Records": [{"eventName": 7}]}', []),
     ],
-    ids=["put", "multipart", "removal", "by SNS", "EventBridge", "test event", "text", "list", "no event"],
-)
+    ids=["put", "multipart", "removal", "by SNS", "EventBridge", "test event", "text", "list", "no event", "deep list",
+         "deep object", "number for a key", "list for a key", "number for a name"],
+)  # fmt: skip
 def test_a_message_tells_the_keys_that_were_created(body: str, keys: list[str]) -> None:
     assert dropped_keys(body) == keys
 

@@ -89,6 +89,14 @@ class World:
             place = f'"{DATABASE}".' if self.name == "redshift" else ""
             return connection.execute(sql.format(place).encode()).fetchall()
 
+    def run(self, sql: str) -> None:
+        """A statement on the database itself, as with `rows`, which may be one that Redshift does not know."""
+        if self.name == "mysql":
+            self.rows(sql)
+            return
+        with psycopg.connect(self.url, dbname=DATABASE if self.name == "postgres" else None) as connection:
+            connection.execute(sql.format(f'"{DATABASE}".' if self.name == "redshift" else "").encode())
+
     def listed(self, folder: str, table: str = "people") -> list[str]:
         """What lies in `succeeded` or `failed`, without the times."""
         place = Path(self.home) / "propagator" / self.table(table).folder / folder

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS "analytics"."_slice_load_ledger" (
 LOCK TABLE "analytics"."_slice_load_ledger";
 
 -- find a claim
-SELECT "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "loaded_at" FROM "analytics"."_slice_load_ledger" WHERE "id" = %s;
+SELECT "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "version", "run_id", "loaded_at" FROM "analytics"."_slice_load_ledger" WHERE "id" = %s;
 
 -- newest description of a table
 SELECT "spec", "spec_version" FROM "analytics"."_slice_load_ledger" WHERE "table_name" = %s AND "spec_version" IS NOT NULL ORDER BY "spec_version" DESC LIMIT 1;
@@ -86,11 +86,23 @@ WHEN NOT MATCHED THEN INSERT ("id") VALUES ("_stg_rows"."id");
 
 -- book
 INSERT INTO "analytics"."_slice_load_ledger" ("id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id")
-SELECT "id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id" FROM (SELECT %s AS "id", %s AS "object_key", %s AS "sha256", %s AS "version", %s AS "table_name", %s AS "task", %s AS "size_bytes", %s AS "rows_read", %s AS "rows_set_aside", %s AS "rows_inserted", %s AS "rows_updated", %s AS "run_id") AS claim
+SELECT "id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id" FROM (SELECT CAST(%s AS CHAR(32)) AS "id", CAST(%s AS VARCHAR(1024)) AS "object_key", CAST(%s AS VARCHAR(1024)) AS "sha256", CAST(%s AS VARCHAR(1024)) AS "version", CAST(%s AS VARCHAR(1024)) AS "table_name", CAST(%s AS VARCHAR(1024)) AS "task", CAST(%s AS BIGINT) AS "size_bytes", CAST(%s AS BIGINT) AS "rows_read", CAST(%s AS BIGINT) AS "rows_set_aside", CAST(%s AS BIGINT) AS "rows_inserted", CAST(%s AS BIGINT) AS "rows_updated", CAST(%s AS VARCHAR(1024)) AS "run_id") AS claim
 WHERE NOT EXISTS (SELECT 1 FROM "analytics"."_slice_load_ledger" AS known WHERE known."id" = claim."id");
 INSERT INTO "analytics"."_slice_load_ledger" ("id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "spec", "spec_version")
-SELECT "id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "spec", "spec_version" FROM (SELECT %s AS "id", %s AS "object_key", %s AS "sha256", %s AS "version", %s AS "table_name", %s AS "task", %s AS "size_bytes", %s AS "rows_read", %s AS "rows_set_aside", %s AS "rows_inserted", %s AS "rows_updated", %s AS "run_id", %s AS "spec", %s AS "spec_version") AS claim
+SELECT "id", "object_key", "sha256", "version", "table_name", "task", "size_bytes", "rows_read", "rows_set_aside", "rows_inserted", "rows_updated", "run_id", "spec", "spec_version" FROM (SELECT CAST(%s AS CHAR(32)) AS "id", CAST(%s AS VARCHAR(1024)) AS "object_key", CAST(%s AS VARCHAR(1024)) AS "sha256", CAST(%s AS VARCHAR(1024)) AS "version", CAST(%s AS VARCHAR(1024)) AS "table_name", CAST(%s AS VARCHAR(1024)) AS "task", CAST(%s AS BIGINT) AS "size_bytes", CAST(%s AS BIGINT) AS "rows_read", CAST(%s AS BIGINT) AS "rows_set_aside", CAST(%s AS BIGINT) AS "rows_inserted", CAST(%s AS BIGINT) AS "rows_updated", CAST(%s AS VARCHAR(1024)) AS "run_id", CAST(%s AS VARCHAR(65535)) AS "spec", CAST(%s AS BIGINT) AS "spec_version") AS claim
 WHERE NOT EXISTS (SELECT 1 FROM "analytics"."_slice_load_ledger" AS known WHERE known."id" = claim."id");
 
 -- who has booked
 SELECT "run_id" FROM "analytics"."_slice_load_ledger" WHERE "id" = %s;
+
+-- hold
+UPDATE "analytics"."_slice_load_ledger" SET "spec_version" = "spec_version" WHERE "table_name" = %s AND "spec_version" = %s;
+
+-- forget
+UPDATE "analytics"."_slice_load_ledger" SET "id" = %s WHERE "id" = %s;
+
+-- why a COPY failed
+SELECT line_number, column_name, error_message FROM sys_load_error_detail
+WHERE file_name = CAST(%s AS CHAR(256)) ORDER BY line_number LIMIT 20;
+SELECT line_number, colname, err_reason FROM stl_load_errors
+WHERE filename = CAST(%s AS CHAR(256)) ORDER BY line_number LIMIT 20;
