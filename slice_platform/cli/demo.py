@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from slice_platform.cli.answers import print_rows
+from slice_platform.cli.notify import send_kept
 from slice_platform.cli.propagate_demo import propagate_demo
 from slice_platform.cli.runs import ingest_all
 from slice_platform.cli.tables import grid, print_rejects, print_status
@@ -26,6 +27,7 @@ from slice_platform.settings import load_settings
 _NEXT = """
 What to try next
   make dev                                    the same lake in the Dagster UI, with the sensor running
+  open .slice/slack/index.html                what people were told: pages, as no Slack is configured
   .venv/bin/slice files flights               what became of every file
   .venv/bin/slice query --explain "SELECT count(*) FROM curated.flights WHERE time_hour < '2013-01-08'"
   README.md, "A dataset of your own"          two YAML files and a drop
@@ -65,6 +67,7 @@ def run_demo(console: Console) -> None:
         _ask(lake, scenario, console)
     console.rule("5. Tables in databases, from files that an analyst drops")
     propagate_demo(settings, console)
+    send_kept()
     console.print(f"[green]Every figure agrees with the source.[/] {time.monotonic() - started:.0f} seconds.")
     console.print(_NEXT, highlight=False)
 

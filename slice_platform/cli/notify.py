@@ -22,6 +22,7 @@ from slice_platform.notify.outbox import State
 from slice_platform.notify.redact import redact
 
 _TAIL_LINES = 200
+_MOST_SECONDS = 10.0  # that a command waits for Slack once its work is done
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell has it
 
 
@@ -99,6 +100,12 @@ def try_again(*, wait_seconds: float) -> None:
         jarvis.deliver(seconds=wait_seconds)
         found = jarvis.standing()
     click.echo(f"{again} were tried again; {found.waiting} wait, {found.refused} are refused.")
+
+
+def send_kept() -> None:
+    """What runs of this command told is sent; no daemon may be there to do it. What Slack does not take now is kept."""
+    with open_jarvis() as jarvis:
+        jarvis.deliver(seconds=_MOST_SECONDS)
 
 
 def print_standing(console: Console) -> None:

@@ -6,6 +6,7 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
+from slice_platform.cli.notify import send_kept
 from slice_platform.cli.runs import TAGS, why_failed
 from slice_platform.components.propagator import PROPAGATE_JOB, files_by_table, run_request
 from slice_platform.components.propagator_events import listening, notice_of
@@ -29,6 +30,7 @@ def work_off_all(console: Console) -> None:
     """
     settings = load_settings()
     outcomes, broken = run_tables(settings, console)
+    send_kept()
     if not outcomes and not broken:
         console.print(f"Nothing to do: no files lie ready in {settings.propagator_root}", soft_wrap=True)
     if failed := [one for one in outcomes if isinstance(one, Failed | Stranded)]:
@@ -105,7 +107,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """One line for what went well, all findings for what did not."""
     notice = notice_of(outcome)
     mark, colour = {Done: ("ok", "green"), Waiting: ("waits", "yellow")}.get(type(outcome), ("failed", "red"))
-    console.print(f"[{colour}]{mark:<7}[/{colour}]{escape(notice.heading or '')}", soft_wrap=True, highlight=False)
+    console.print(f"[{colour}]{mark:<7}[/{colour}]{escape(notice.heading)}", soft_wrap=True, highlight=False)
     console.print(indented(notice.message), soft_wrap=True, markup=False, highlight=False)
 
 

@@ -14,6 +14,7 @@ from slice_platform.settings import load_settings
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
+TOLD_TAG = "slice/told"  # of a run that has told people of its failure by itself
 OUTBOX = dg.AssetKey(["slack", "outbox"])
 DELIVERED = "delivered"
 _DELIVER_SECONDS = 15.0  # of a tick, which may take a minute

@@ -14,6 +14,7 @@ import dagster as dg
 
 from slice_platform.aws import AwsAccess
 from slice_platform.components.asked import Asked, fingerprint_of, next_request
+from slice_platform.components.jarvis import TOLD_TAG
 from slice_platform.components.propagator_events import tell
 from slice_platform.components.propagator_runtime import open_propagator, propagator_store
 from slice_platform.components.runtime import IN_FLIGHT, told_to_dagster
@@ -52,9 +53,10 @@ def propagate_job() -> dg.JobDefinition:
             ref = config.ref
             found = propagator.work_off(ref, run_id=context.run_id) if ref else propagator.put_away_strays()
             for outcome in found:
-                tell(context, outcome)
+                tell(context, propagator.store, outcome)
                 outcomes.append(outcome)
         if failed := [one for one in outcomes if isinstance(one, Failed | Stranded)]:
+            context.instance.add_run_tags(context.run_id, {TOLD_TAG: "true"})
             raise dg.Failure(description=_what_failed(failed, len(outcomes)), allow_retries=False)
 
     @dg.job(

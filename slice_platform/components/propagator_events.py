@@ -4,15 +4,29 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import dagster as dg
 
-from slice_platform.notify.notice import Notice, notify
+from slice_platform.notify.jarvis import notify
+from slice_platform.notify.routing import Kind, Subject, read_routing
+from slice_platform.settings import load_settings
+from slice_platform.store import Store
+from slice_platform.warehouse.archive import ERROR, ERRORS
 from slice_platform.warehouse.drop_path import Task
 from slice_platform.warehouse.outcome import Done, Failed, Outcome, Stranded, Waiting
 
 MOST_FINDINGS = 10  # in a message; the rest is in the file beside
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person is told of an outcome."""
+
+    message: str
+    heading: str
+    is_failure: bool = False
 
 
 Listener: TypeAlias = Callable[[Outcome], None]
@@ -29,7 +43,7 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def tell(context: dg.OpExecutionContext, outcome: Outcome) -> None:
+def tell(context: dg.OpExecutionContext, store: Store, outcome: Outcome) -> None:
     """Log it, show it on the table's page, and notify."""
     notice = notice_of(outcome)
     if isinstance(outcome, Done):
@@ -38,9 +52,26 @@ def tell(context: dg.OpExecutionContext, outcome: Outcome) -> None:
         context.log_event(dg.AssetObservation(asset_key=_asset_key(outcome), metadata=_failure_metadata(outcome)))
     (context.log.warning if notice.is_failure else context.log.info)(f"{notice.heading}: {notice.message}")
     if not isinstance(outcome, Waiting):
-        notify(notice)
+        _notify(notice, outcome, store)
     if (listener := _listener.get()) is not None:
         listener(outcome)
+
+
+def _notify(notice: Notice, outcome: Done | Failed | Stranded, store: Store) -> None:
+    """In the channel for loads, with what is wrong with the rows as a file."""
+    kind = Kind.NOT_LOADED if notice.is_failure else Kind.LOADED
+    key = None if isinstance(outcome, Stranded) else _asset_key(outcome)
+    subject = Subject(kind, "propagate", ("/".join(key),) if key else (), (key[0],) if key else ())
+    place = read_routing(load_settings().notify_routes).place(subject)
+    beside = (f"{outcome.kept_as}{ending}" for ending in (ERRORS, ERROR))
+    report = next((name for name in beside if store.stat(name) is not None), None)
+    notify(
+        place.channel,
+        f"{place.mention} {notice.message}".strip(),
+        heading=notice.heading,
+        attach=[store.path(report)] if report else [],
+        key=f"propagator {outcome.kept_as}",
+    )
 
 
 def notice_of(outcome: Outcome) -> Notice:
@@ -59,7 +90,6 @@ def notice_of(outcome: Outcome) -> Notice:
                 f"{_findings(outcome)}\n{_blame(outcome)}",
                 heading=f"{_title(outcome)} failed",
                 is_failure=True,
-                attachment=outcome.kept_as,
             )
         case Stranded():
             return Notice(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from slice_platform.components.jarvis import run_link
+from slice_platform.components.jarvis import TOLD_TAG, run_link
 from slice_platform.notify.notification import Notification
 from slice_platform.notify.redact import redact
 from slice_platform.notify.routing import Kind, Routing, Subject
@@ -62,8 +62,8 @@ class FailedRun:
 
 
 def failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun | None:
-    """None where Dagster will try again by itself."""
-    if run.tags.get(_WILL_RETRY) == "true":
+    """None where Dagster will try again, or the run has told of it by itself."""
+    if "true" in (run.tags.get(_WILL_RETRY), run.tags.get(TOLD_TAG)):
         return None
     failures = [
         entry.dagster_event

@@ -1,7 +1,6 @@
 """The propagator in Dagster: what the sensor asks for, what a run shows, and what people are told."""
 
 import json
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ import boto3
 import dagster as dg
 import pytest
 
+from slice_platform.components.jarvis import TOLD_TAG
 from slice_platform.components.propagator import (
     PROPAGATE_JOB,
     STRAYS,
@@ -21,6 +21,7 @@ from slice_platform.components.propagator import (
 )
 from slice_platform.components.propagator_events import notice_of
 from slice_platform.components.propagator_runtime import open_propagator
+from slice_platform.notify.jarvis import open_jarvis
 from slice_platform.settings import load_settings
 from slice_platform.warehouse.drop_path import TableRef
 from slice_platform.warehouse.outcome import Done
@@ -108,18 +109,25 @@ def test_a_run_shows_rows_sql_file_and_ledger_of_each_file(root: Path, instance:
     assert {"seconds", "rows_per_second", "kept_as", "destination"} <= shown.keys()
 
 
-def test_a_run_is_red_when_a_file_failed_and_loads_the_others(
-    root: Path, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_is_red_when_a_file_failed_and_loads_the_others(root: Path, instance: dg.DagsterInstance) -> None:
     drop(root, f"{TABLE}/schema/create/a.json", CREATE)
     drop(root, f"{TABLE}/input/load/bad.csv", "id\nx\n")
     drop(root, f"{TABLE}/input/load/good.csv", "id\n1\n")
-    with caplog.at_level(logging.INFO, "slice_platform.notify"):
-        result = run(instance)
-    assert not result.success
-    told = [record.getMessage() for record in caplog.records if record.name == "slice_platform.notify"]
-    assert len(told) == 3 and any("line 2, column id: 'x' is not INTEGER" in one for one in told)
+    result = run(instance)
+    assert not result.success and instance.get_run_by_id(result.run_id).tags[TOLD_TAG] == "true"  # type: ignore[union-attr]
     assert [path.name.split("-", 1)[1] for path in (root / TABLE / "succeeded").iterdir()].count("good.csv") == 1
+
+
+def test_each_file_is_told_in_the_channel_for_loads(root: Path, instance: dg.DagsterInstance) -> None:
+    drop(root, f"{TABLE}/schema/create/a.json", CREATE)
+    drop(root, f"{TABLE}/input/load/bad.csv", "id\nx\n")
+    drop(root, f"{TABLE}/input/load/good.csv", "id\n1\n")
+    run(instance)
+    with open_jarvis() as jarvis:
+        told = {str(one.heading).rsplit("/", 1)[-1]: one for one in jarvis.outbox.waiting("data-loader-notification")}
+    assert set(told) == {"a.json", "bad.csv failed", "good.csv"}
+    assert "line 2, column id: 'x' is not INTEGER" in told["bad.csv failed"].message
+    assert told["bad.csv failed"].attachments[0].endswith("bad.csv.errors.csv")
 
 
 def test_what_lies_elsewhere_is_moved_and_told(root: Path, instance: dg.DagsterInstance) -> None:
