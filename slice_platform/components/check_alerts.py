@@ -32,6 +32,7 @@ class Evaluated:
     said: str
     figures: Mapping[str, int]
     rows: tuple[Mapping[str, Any], ...]
+    all_at: tuple[str, ...]  # addresses of all rejected rows; not attached, as their text is not masked
 
     @property
     def name(self) -> str:
@@ -67,7 +68,7 @@ def check_notification(one: Evaluated, labels: Labels, routing: Routing, attachm
     shown = "\n".join("  ".join(f"{value}" for value in row.values()) for row in one.rows[:_MOST_ROWS_SHOWN])
     lines = [
         place.mention, _of_partitions(one.partitions), one.said, figures, code(shown) if shown else "",
-        run_link(one.run_id),
+        f"all rejected rows: {', '.join(one.all_at[:_MOST_PARTITIONS])}" if one.all_at else "", run_link(one.run_id),
     ]  # fmt: skip
     return Notification(
         place.channel,
@@ -132,6 +133,7 @@ def _by_run(key: dg.AssetCheckKey, newest_first: Sequence[Any]) -> Iterator[Eval
             said=_first(one.description for _, one in failed),
             figures=_sums([one for _, one in failed]),
             rows=tuple(rows),
+            all_at=tuple(dict.fromkeys(line for _, one in failed for line in _text(one, "all_rejects").splitlines())),
         )
 
 
@@ -151,6 +153,11 @@ def _sums(evaluations: Sequence[dg.AssetCheckEvaluation]) -> dict[str, int]:
 def _table(one: dg.AssetCheckEvaluation, name: str) -> Sequence[dg.TableRecord]:
     found = one.metadata.get(name)
     return found.records if isinstance(found, dg.TableMetadataValue) else ()
+
+
+def _text(one: dg.AssetCheckEvaluation, name: str) -> str:
+    found = one.metadata.get(name)
+    return found.text or "" if isinstance(found, dg.TextMetadataValue) else ""
 
 
 def _of_partitions(names: Sequence[str]) -> str:

@@ -76,7 +76,9 @@ class Delivery:
             return self._step(line)
 
     def _merge(self, channel: str) -> None:
-        """More than a few become one. Reports stay by themselves: they say what to do."""
+        """More than a few become one, where they would take long. Reports stay by themselves: they say what to do."""
+        if not self._chat.seconds_between:
+            return
         waiting = [one for one in self._outbox.waiting(channel) if not one.is_report]
         if len(waiting) > self._rules.burst:
             self._outbox.merge(waiting, digest_of(channel, waiting))

@@ -40,7 +40,11 @@ def rejects() -> dg.AssetCheckResult:
         passed=not BROKEN["is"],
         severity=dg.AssetCheckSeverity.WARN,
         description="1 of 20 rows was set aside",
-        metadata={"rejected": 1, "first_rejects": dg.MetadataValue.table(rows)},
+        metadata={
+            "rejected": 1,
+            "first_rejects": dg.MetadataValue.table(rows),
+            "all_rejects": "/quarantine/7/rejects.csv",
+        },
     )
 
 
@@ -161,5 +165,6 @@ def test_a_check_that_warns_is_told_with_counts_and_rows(watched: Watched) -> No
     watched.tick()
     (one,) = watched.said()
     assert one.heading == "curated/trips: check rejects warns" and "rejected 1" in one.message
+    assert "all rejected rows: /quarantine/7/rejects.csv" in one.message
     assert one.attachments[0].endswith("curated_trips_rejects.csv")
     assert "a.csv,17,n,is not INTEGER" in Path(one.attachments[0]).read_text()
