@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import socket
 import threading
 import time
@@ -17,9 +16,10 @@ from moto.glue.models import glue_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from slice_platform_tests.faults import Fault
 from slice_platform_tests.lambda_runtime import LambdaRuntime
 
-Kind: TypeAlias = Literal["slow_down", "error", "reset", "hang", "cut", "lost_answer"]
+Kind: TypeAlias = Literal["slow_down", "error", "reset", "hang", "cut", "lost_answer"]  # the last does the work
 Answer: TypeAlias = Iterable[bytes]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
 _SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
@@ -28,33 +28,11 @@ _STALE = b'{"__type": "ConcurrentModificationException", "Message": "Update tabl
 
 
 @dataclass
-class Fault:
-    """What happens to requests that match: `method path` is searched for `pattern`, Glue's path is its operation.
-
-    `times` of them fail, after the first `skip` passed. `lost_answer` does the work and then hides the answer.
-    """
-
-    kind: Kind
-    pattern: str
-    times: int = 1_000_000
-    skip: int = 0
-    hit: int = 0
-
-    def strikes(self, request: str) -> bool:
-        if not re.search(self.pattern, request):
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        if self.hit >= self.times:
-            return False
-        self.hit += 1
-        return True
-
-
-@dataclass
 class Cloud:
-    """The running stand-in. `faults` act from the moment they are added until they are cleared."""
+    """The running stand-in. `faults` act from the moment they are added until they are cleared.
+
+    They see requests as `method path`; Glue's path is its operation.
+    """
 
     url: str
     faults: list[Fault] = field(default_factory=list)
@@ -117,9 +95,7 @@ class _Faults:
         start("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(_STALE)))])
         return [_STALE]
 
-    def _fail(
-        self, kind: Kind, inner: Callable[..., Any], environ: dict[str, Any], start: Callable[..., Any]
-    ) -> Answer:
+    def _fail(self, kind: str, inner: Callable[..., Any], environ: dict[str, Any], start: Callable[..., Any]) -> Answer:
         if kind in ("slow_down", "error"):
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             status, body = (

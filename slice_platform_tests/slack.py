@@ -18,39 +18,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from slice_platform.notify.slack import SlackChat, slack_client
+from slice_platform_tests.faults import Fault
 from slice_platform_tests.slack_workspace import Message, Workspace
 
 TOKEN = "xoxb-1234567890-fake-token-of-the-tests"  # noqa: S105 -- of no workspace
 _WRITES = {"chat.postMessage", "chat.update", "files.completeUploadExternal"}
 _TOLERANCE_SECONDS = 0.02  # requests that were sent a second apart may arrive closer
 _HTML = b"<html><body>502 Bad Gateway</body></html>"
-
-
-@dataclass
-class Fault:
-    """What happens to calls whose method matches `pattern`; an upload of bytes is `upload/v1/<id>`.
-
-    `times` of them fail, after the first `skip` passed. Kinds:
-    rate_limited (429), error (500), no_json, hang (longer than the client waits), reset, lost_answer (the work is done,
-    its answer hidden), or any code of Slack as `invalid_auth`.
-    """
-
-    kind: str
-    pattern: str
-    times: int = 1_000_000
-    skip: int = 0
-    hit: int = 0
-
-    def strikes(self, method: str) -> bool:
-        if not re.search(self.pattern, method):
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        if self.hit >= self.times:
-            return False
-        self.hit += 1
-        return True
 
 
 @dataclass(frozen=True)
@@ -73,7 +47,12 @@ class Answer:
 
 @dataclass
 class FakeSlack:
-    """The running stand-in. `too_fast` names every call that came sooner after another for its channel than allowed."""
+    """The running stand-in.
+
+    Faults match methods of Slack; an upload of bytes is `upload/v1/<id>`. Their kinds: rate_limited (429), error (500),
+    no_json, hang (longer than the client waits), reset, lost_answer (the work is done, its answer hidden), or any code
+    of Slack as `invalid_auth`. `too_fast` names every call that came sooner after another for its channel than allowed.
+    """
 
     url: str
     workspace: Workspace
