@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Fault:
-    """`times` requests that `pattern` is found in fail, after the first `skip` passed. `kind` is the stand-in's word."""
+    """`times` requests in which `pattern` is found fail, once `skip` passed. `kind` is a word of the stand-in."""
 
     kind: str
     pattern: str

@@ -109,7 +109,9 @@ def test_an_asset_that_fails_is_one_message_in_slack_with_a_link_to_its_run(dev:
     assert done.returncode != 0
     _until(lambda: dev.slack.messages("data-platform"), "a message")
     time.sleep(15)  # long enough for a second one
-    (message,) = [one for one in dev.slack.messages("data-platform") if "failed" in one.text]
+    told = dev.slack.messages("data-platform")
+    (message,) = [one for one in told if "failed" in one.text]
+    assert not [one for one in told if "good again" in one.text]
     link = message.text.splitlines()[-1]
     run_id = link.removeprefix(f"{dev.url}/runs/")
     with urllib.request.urlopen(link, timeout=10) as page:  # noqa: S310  # loopback

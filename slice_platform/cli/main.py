@@ -98,7 +98,10 @@ def ingest(dataset: str | None) -> None:
 
 @main.command()
 def status() -> None:
-    """How each dataset stands: rows, partitions, files, bytes, pending, rejects; and notifications that wait."""
+    """How each dataset stands: rows, partitions, files, bytes, pending, rejects; and notifications that wait.
+
+    Exit code 75: notifications wait too long.
+    """
     from slice_platform.cli.notify import print_standing
     from slice_platform.cli.tables import print_status, terminal
 

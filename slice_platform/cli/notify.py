@@ -2,12 +2,10 @@
 
 import shlex
 import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,25 +13,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from slice_platform.cli.watched_command import Ended, run
 from slice_platform.errors import NotificationRefused, SlackUnavailable
 from slice_platform.notify.jarvis import open_jarvis
+from slice_platform.notify.kept import State
 from slice_platform.notify.notification import Notification, channel_name
-from slice_platform.notify.outbox import State
 from slice_platform.notify.redact import redact
+from slice_platform.notify.slack_text import quoted
 
-_TAIL_LINES = 200
 _MOST_SECONDS = 10.0  # that a command waits for Slack once its work is done
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as a shell has it
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a command. `tail` are the last lines of what it printed."""
-
-    command: str
-    code: int
-    seconds: float
-    tail: str
 
 
 @dataclass(frozen=True)
@@ -61,10 +49,18 @@ def carry_out(wanted: Wanted) -> None:
     if wanted.on_exit:
         if not wanted.command:
             raise click.UsageError("Say what to run: --on-exit -- COMMAND ...")
-        sys.exit(run_and_tell(wanted.channel, wanted.command, wanted.heading, wait_seconds=wanted.wait_seconds))
+        sys.exit(run_and_tell(_channel(wanted), wanted.command, wanted.heading, wait_seconds=wanted.wait_seconds))
     if wanted.command:
         raise click.UsageError(f"Unexpected: {shlex.join(wanted.command)}. A command needs --on-exit before the --.")
     send(_notification(wanted), wait_seconds=wanted.wait_seconds)
+
+
+def _channel(wanted: Wanted) -> str:
+    """Its name, before anything is run that could not be told of."""
+    try:
+        return channel_name(wanted.channel or "")
+    except NotificationRefused as refused:
+        raise click.UsageError(str(refused)) from refused
 
 
 def _notification(wanted: Wanted) -> Notification:
@@ -84,11 +80,11 @@ def send(one: Notification, *, wait_seconds: float) -> None:
     """
     with open_jarvis() as jarvis:
         receipt = jarvis.tell(one)
-        jarvis.deliver(seconds=wait_seconds)
+        jarvis.deliver(seconds=wait_seconds, first=one.channel)
         kept = jarvis.kept(receipt)
         if kept.state is State.REFUSED:
             raise NotificationRefused(f"The notification was refused: {kept.error}", code="refused")
-        if kept.state not in (State.SENT, State.MERGED):
+        if kept.state is not State.SENT:
             why = jarvis.standing().error or "other messages go first, one a second"
             raise SlackUnavailable(f"The notification is kept as #{kept.id}, and not sent yet: {why}")
 
@@ -103,52 +99,48 @@ def try_again(*, wait_seconds: float) -> None:
 
 
 def send_kept() -> None:
-    """What runs of this command told is sent; no daemon may be there to do it. What Slack does not take now is kept."""
-    with open_jarvis() as jarvis:
+    """What runs of this command told is sent; no daemon may be there to do it. What Slack does not take now is kept.
+
+    Never raises: the command is about what it did.
+    """
+    with _said_only(), open_jarvis() as jarvis:
         jarvis.deliver(seconds=_MOST_SECONDS)
 
 
 def print_standing(console: Console) -> None:
-    """One line; what waits too long is red, with the reason."""
+    """One line; what waits too long is red, with the reason.
+
+    Raises:
+        SlackUnavailable: notifications wait too long.
+    """
     with open_jarvis() as jarvis:
         stuck, found = jarvis.stuck(), jarvis.standing()
     refused = f", {found.refused} refused (once mended: slice notify --retry)" if found.refused else ""
     line = Text(f"{stuck}{refused}" if stuck else f"Notifications: {found.waiting} wait{refused}")
     console.print(line, style="red" if stuck else "", soft_wrap=True)
+    if stuck:
+        raise SlackUnavailable(stuck)
 
 
 def run_and_tell(channel: str, command: Sequence[str], heading: str | None, *, wait_seconds: float) -> int:
-    """Run a command as it is, then tell how it ended, with the end of its log; its exit code."""
+    """Run a command as it is, then tell how it ended, with the end of its log; its exit code, whoever can be told."""
     ended = run(command)
-    with tempfile.TemporaryDirectory(prefix="slice-notify-") as folder:
+    with _said_only(), tempfile.TemporaryDirectory(prefix="slice-notify-") as folder:
         log = Path(folder) / f"{Path(command[0]).name}.log"
         log.write_text(redact(ended.tail), encoding="utf-8")
         attachments = (str(log),) if ended.tail else ()
-        one = Notification(channel_name(channel), _how_it_ended(ended), heading or _title(ended), attachments)
-        try:
-            send(one, wait_seconds=wait_seconds)
-        except (NotificationRefused, SlackUnavailable) as error:
-            click.secho(f"slice: {error}", fg="red", err=True)  # the code is the command's, which the cron is about
+        one = Notification(channel, _how_it_ended(ended), heading or _title(ended), attachments)
+        send(one, wait_seconds=wait_seconds)
     return ended.code
 
 
-def run(command: Sequence[str]) -> Ended:
-    """Its output is shown as it comes. A command that cannot be started ends as in a shell."""
-    started, shown = time.monotonic(), redact(shlex.join(command))
-    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+@contextmanager
+def _said_only() -> Iterator[None]:
+    """What goes wrong in telling, or cuts it short, is said on stderr: the exit code is about something else."""
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except OSError as error:
-        code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-        return Ended(shown, code, 0.0, f"{command[0]}: {error.strerror}\n")
-    with process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-            tail.append(line.decode("utf-8", "replace"))
-    code = process.returncode
-    return Ended(shown, code if code >= 0 else 128 - code, time.monotonic() - started, "".join(tail))
+        yield
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- as above
+        click.secho(f"slice: {str(error) or type(error).__name__}", fg="red", err=True)
 
 
 def _title(ended: Ended) -> str:
@@ -157,7 +149,7 @@ def _title(ended: Ended) -> str:
 
 def _how_it_ended(ended: Ended) -> str:
     how = "succeeded" if ended.code == 0 else f"failed with exit code {ended.code}"
-    return f"`{ended.command}` {how} after {_duration(ended.seconds)} on {socket.gethostname()}."
+    return f"`{quoted(ended.command)}` {how} after {_duration(ended.seconds)} on {socket.gethostname()}."
 
 
 def _duration(seconds: float) -> str:

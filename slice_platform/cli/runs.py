@@ -7,6 +7,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from slice_platform.cli.notify import send_kept
 from slice_platform.components.lake_dataset import INGEST_PREFIX, RANGE_END_TAG, RANGE_TAG
 from slice_platform.components.landing_sensor import STRAYS_JOB
 from slice_platform.components.runtime import reporting, run_lake
@@ -36,8 +37,11 @@ def ingest_all(names: list[str] | None, console: Console) -> list[dg.AssetCheckE
 
     definitions = defs()
     jobs = [f"{INGEST_PREFIX}{name}" for name in wanted] + ([STRAYS_JOB] if has_strays else [])
-    with dg.DagsterInstance.get() as instance:
-        return [one for job in jobs for one in run_job(definitions, instance, job, console)]
+    try:
+        with dg.DagsterInstance.get() as instance:
+            return [one for job in jobs for one in run_job(definitions, instance, job, console)]
+    finally:
+        send_kept()
 
 
 def with_work(lake: Lake) -> list[str]:

@@ -1,92 +1,153 @@
-"""Asset checks that failed, as people are told of them: with counts, the first rejected rows, and these as a CSV."""
+"""Asset checks that failed, as people are told of them: with counts, the first rejected rows, and these as a CSV.
+
+Dagster keeps a row for each check that is planned and changes it once it was evaluated. What is read here is the log
+of evaluations instead: in the order in which they came, each once, whichever runs overlap.
+"""
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
+from dagster._core.event_api import EventRecordsFilter
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
+from slice_platform.components.alert_labels import Labels, alike, asset_link, named_partitions
 from slice_platform.components.jarvis import run_link
-from slice_platform.components.run_alerts import Labels
+from slice_platform.components.run_alerts import BACKFILL_TAG
 from slice_platform.notify.notification import Notification
 from slice_platform.notify.routing import Kind, Routing
-from slice_platform.notify.slack_text import code
+from slice_platform.notify.slack_text import code, quoted
 
-MOST_RECORDS = 1_000  # of one check in a tick: a backfill evaluates one for each partition
+MOST_RECORDS = 1_000  # in a tick; the next one goes on behind them
 _ORDER = {"file": 0, "line": 1, "column": 2, "reason": 3}
-_MOST_PARTITIONS, _MOST_ROWS_SHOWN = 5, 3
+_MOST_ROWS_SHOWN, _MOST_ADDRESSES = 3, 5
+_MOST_BAD = 1_000  # partitions of a check that are waited for
+_EVALUATION = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What one run said of one check, over all its partitions. `rows` are those that it showed as rejected."""
+    """What was said of a check, of one of its partitions, or "" where it has none."""
 
-    check: str
+    event: int  # in Dagster's log
     asset: str
-    run_id: str
-    passed: bool
-    is_error: bool
-    partitions: tuple[str, ...]  # that failed
-    said: str
-    figures: Mapping[str, int]
-    rows: tuple[Mapping[str, Any], ...]
-    all_at: tuple[str, ...]  # addresses of all rejected rows; not attached, as their text is not masked
+    check: str
+    partition: str
+    run_id: str  # empty where no run said it
+    backfill: str | None
+    said: dg.AssetCheckEvaluation
 
     @property
     def name(self) -> str:
         return f"{self.asset}:{self.check}"
 
+    @property
+    def key(self) -> str:
+        return f"check {self.name} {self.event}"
+
+
+def newest_evaluation(instance: dg.DagsterInstance) -> int:
+    """The event of the last evaluation; 0 where there was none."""
+    return max((event for event, _ in _events(instance, None, limit=1)), default=0)
+
 
 def evaluated(
-    instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey], seen: Mapping[str, int]
-) -> tuple[list[Evaluated], dict[str, int]]:
-    """What was evaluated since `seen` (check -> id of its last record), the oldest first; and what is seen then.
+    instance: dg.DagsterInstance, keys: Collection[dg.AssetCheckKey], after: int
+) -> tuple[list[Evaluated], int]:
+    """What was said of these checks behind the event `after`, the oldest first; and the event up to which that is."""
+    entries = _events(instance, after, limit=MOST_RECORDS)
+    backfills = {run_id: _backfill(instance, run_id) for run_id in {entry.run_id for _, entry in entries}}
+    found = []
+    for event, entry in entries:
+        said = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event is not None else None
+        if said is not None and said.asset_check_key in keys:
+            asset, partition = said.asset_key.to_user_string(), said.partition or ""
+            backfill = backfills[entry.run_id]
+            found.append(Evaluated(event, asset, said.check_name, partition, entry.run_id, backfill, said))
+    return found, entries[-1][0] if entries else after
 
-    A check that was never seen begins with its last run: nobody is told of what was long ago.
+
+def failed_together(found: Sequence[Evaluated]) -> list[tuple[Evaluated, ...]]:
+    """Those that failed, by check and run or backfill.
+
+    What a run says of a check as a whole is left out where it also says it of partitions.
     """
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
-    found: list[Evaluated] = []
-    now = dict(seen)
-    for key, record in sorted(latest.items(), key=lambda item: item[1].id):
-        name = f"{key.asset_key.to_user_string()}:{key.name}"
-        if record.id <= seen.get(name, -1):
-            continue
-        records = [one for one in _since(instance, key, seen.get(name), record.run_id) if _evaluation(one) is not None]
-        found += list(_by_run(key, records))
-        if records:
-            now[name] = max(one.id for one in records)
-    return found, now
+    together: dict[tuple[str, str], list[Evaluated]] = defaultdict(list)
+    for one in found:
+        if not one.said.passed:
+            together[one.name, one.backfill or one.run_id].append(one)
+    return [tuple(one for one in ones if one.partition) or tuple(ones) for ones in together.values()]
 
 
-def check_notification(one: Evaluated, labels: Labels, routing: Routing, attachment: str | None) -> Notification:
-    """One for each run and check, whatever the number of its partitions."""
-    kind = Kind.CHECK_FAILED if one.is_error else Kind.CHECK_WARNED
-    place = routing.place(labels.subject(kind, "", [one.asset]))
-    figures = ", ".join(f"{name} {number:,}" for name, number in one.figures.items())
-    shown = "\n".join("  ".join(f"{value}" for value in row.values()) for row in one.rows[:_MOST_ROWS_SHOWN])
+def check_notification(
+    ones: Sequence[Evaluated], labels: Labels, routing: Routing, attachment: str | None
+) -> Notification:
+    """Of what one run or backfill said of a check; more of the same is counted on it, an error never on a warning."""
+    first, is_error = ones[0], any(one.said.severity is dg.AssetCheckSeverity.ERROR for one in ones)
+    place = routing.place(labels.subject(Kind.CHECK_FAILED if is_error else Kind.CHECK_WARNED, "", [first.asset]))
+    figures = ", ".join(f"{name} {number:,}" for name, number in _sums(ones).items())
+    shown = "\n".join("  ".join(f"{value}" for value in row.values()) for row in rejected(ones)[:_MOST_ROWS_SHOWN])
+    said = next((one.said.description for one in ones if one.said.description), "")
+    all_at = tuple(dict.fromkeys(line for one in ones for line in _text(one.said, "all_rejects").splitlines()))
     lines = [
-        place.mention, _of_partitions(one.partitions), one.said, figures, code(shown) if shown else "",
-        f"all rejected rows: {', '.join(one.all_at[:_MOST_PARTITIONS])}" if one.all_at else "", run_link(one.run_id),
+        place.mention, named_partitions([one.partition for one in ones]), quoted(said), figures,
+        code(shown) if shown else "",
+        f"all rejected rows: {', '.join(all_at[:_MOST_ADDRESSES])}" if all_at else "", _link(first),
     ]  # fmt: skip
+    verdict = "failed" if is_error else "warns"
+    backfill = f"backfill {first.backfill}" if first.backfill else ""
     return Notification(
         place.channel,
         "\n".join(line for line in lines if line),
-        heading=f"{one.asset}: check {one.check} {'failed' if one.is_error else 'warns'}",
+        heading=f"{first.asset}: check {first.check} {verdict}",
         attachments=(attachment,) if attachment else (),
-        key=f"check {one.run_id} {one.name}",
-        fingerprint=f"check {one.name} {one.said}",
-        thread=one.run_id,
+        fingerprint=f"check {first.name} {verdict} {backfill or alike(said)}",
+        thread=backfill or first.run_id or None,
     )
 
 
-def passed_again(one: Evaluated, labels: Labels, routing: Routing) -> Notification:
-    place = routing.place(labels.subject(Kind.RECOVERED, "", [one.asset]))
+def judged(
+    bad: Mapping[str, Mapping[str, int]], found: Sequence[Evaluated]
+) -> tuple[dict[str, dict[str, int]], list[tuple[Evaluated, ...]]]:
+    """What is bad (check -> partition -> event) after what was `found`; and by check what is good again.
+
+    `event` of what is good again is that of its failure. A failure of the whole stands for nothing of its own where
+    partitions are bad, as a run of a range says both.
+    """
+    now = {name: dict(partitions) for name, partitions in bad.items()}
+    good: dict[str, dict[str, Evaluated]] = defaultdict(dict)
+    for one in found:
+        partitions = now.setdefault(one.name, {})
+        if one.said.passed and one.partition in partitions:
+            good[one.name][one.partition] = replace(one, event=partitions.pop(one.partition))
+        elif not one.said.passed and (one.partition or not any(partitions)):
+            good[one.name].pop(one.partition, None)
+            partitions[one.partition] = one.event
+    kept = {name: dict(list(partitions.items())[-_MOST_BAD:]) for name, partitions in now.items() if partitions}
+    return kept, [tuple(passed.values()) for passed in good.values() if passed]
+
+
+def passed_again(ones: Sequence[Evaluated], labels: Labels, routing: Routing) -> Notification:
+    """Of one check that passes where it had failed."""
+    last = ones[-1]
+    place = routing.place(labels.subject(Kind.RECOVERED, "", [last.asset]))
+    partitions = named_partitions([one.partition for one in ones])
     return Notification(
-        place.channel, run_link(one.run_id), heading=f"{one.asset}: check {one.check} is good again",
-        key=f"check {one.run_id} {one.name} recovered",
-    )  # fmt: skip
+        place.channel,
+        "\n".join(line for line in (partitions, _link(last)) if line),
+        heading=f"{last.asset}: check {last.check} is good again",
+        fingerprint=f"recovered check {last.name}" if partitions else None,
+    )
+
+
+def rejected(ones: Sequence[Evaluated]) -> list[Mapping[str, Any]]:
+    """The rows that they show as rejected."""
+    found = [one.said.metadata.get("first_rejects") for one in ones]
+    return [row.data for table in found if isinstance(table, dg.TableMetadataValue) for row in table.records]
 
 
 def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -99,69 +160,40 @@ def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _since(instance: dg.DagsterInstance, key: dg.AssetCheckKey, seen: int | None, last_run: str) -> Iterator[Any]:
-    """Records of a check, newest first: those after `seen`, or where none was seen those of the last run."""
-    for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=MOST_RECORDS):
-        if record.id <= seen if seen is not None else record.run_id != last_run:
-            return
-        yield record
+def _events(instance: dg.DagsterInstance, after: int | None, *, limit: int) -> list[tuple[int, dg.EventLogEntry]]:
+    """Evaluations of all runs behind an event, the oldest first; without one the newest.
+
+    SQLite's own way to look reads one file for each run. The one of its base class reads the index of all runs.
+    """
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage), f"expected Dagster's log in a database, not {storage!r}"
+    wanted = EventRecordsFilter(_EVALUATION, after_cursor=after)
+    records = SqlEventLogStorage.get_event_records(storage, wanted, limit=limit, ascending=after is not None)
+    return [(record.storage_id, record.event_log_entry) for record in records]
 
 
-def _evaluation(record: Any) -> "dg.AssetCheckEvaluation | None":
-    """Of a check that was only planned there is none."""
-    event: dg.DagsterEvent | None = record.event.dagster_event if record.event is not None else None
-    if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-        return None
-    return event.asset_check_evaluation_data
+def _backfill(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    run = instance.get_run_by_id(run_id) if run_id else None
+    return run.tags.get(BACKFILL_TAG) if run is not None else None
 
 
-def _by_run(key: dg.AssetCheckKey, newest_first: Sequence[Any]) -> Iterator[Evaluated]:
-    """One for each run, the oldest first."""
-    records = list(reversed(newest_first))
-    for run_id in dict.fromkeys(record.run_id for record in records):
-        mine = [record for record in records if record.run_id == run_id]
-        evaluations = {record.partition: _evaluation(record) for record in mine}
-        failed = [(name, one) for name, one in evaluations.items() if one is not None and not one.passed]
-        rows = [row.data for _, one in failed for row in _table(one, "first_rejects")]
-        yield Evaluated(
-            check=key.name,
-            asset=key.asset_key.to_user_string(),
-            run_id=run_id,
-            passed=not failed,
-            is_error=any(one.severity is dg.AssetCheckSeverity.ERROR for _, one in failed),
-            partitions=tuple(name for name, _ in failed if name),
-            said=_first(one.description for _, one in failed),
-            figures=_sums([one for _, one in failed]),
-            rows=tuple(rows),
-            all_at=tuple(dict.fromkeys(line for _, one in failed for line in _text(one, "all_rejects").splitlines())),
-        )
+def _link(one: Evaluated) -> str:
+    return run_link(one.run_id) if one.run_id else asset_link(one.asset)
 
 
-def _first(texts: Iterator[str | None]) -> str:
-    return next((text for text in texts if text), "")
-
-
-def _sums(evaluations: Sequence[dg.AssetCheckEvaluation]) -> dict[str, int]:
+def _sums(ones: Sequence[Evaluated]) -> dict[str, int]:
     totals: dict[str, int] = {}
-    for one in evaluations:
-        for name, value in one.metadata.items():
-            if isinstance(value, dg.IntMetadataValue) and value.value is not None:
-                totals[name] = totals.get(name, 0) + value.value
+    for name, value in _metadata(ones):
+        if isinstance(value, dg.IntMetadataValue) and value.value is not None:
+            totals[name] = totals.get(name, 0) + value.value
     return totals
 
 
-def _table(one: dg.AssetCheckEvaluation, name: str) -> Sequence[dg.TableRecord]:
-    found = one.metadata.get(name)
-    return found.records if isinstance(found, dg.TableMetadataValue) else ()
+def _metadata(ones: Sequence[Evaluated]) -> Iterator[tuple[str, object]]:
+    for one in ones:
+        yield from one.said.metadata.items()
 
 
 def _text(one: dg.AssetCheckEvaluation, name: str) -> str:
     found = one.metadata.get(name)
     return found.text or "" if isinstance(found, dg.TextMetadataValue) else ""
-
-
-def _of_partitions(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - _MOST_PARTITIONS} more" if len(names) > _MOST_PARTITIONS else ""
-    return f"partition{'s' if len(names) > 1 else ''} {', '.join(names[:_MOST_PARTITIONS])}{more}"

@@ -9,6 +9,7 @@ from dagster_slack import SlackResource
 from slice_platform.notify.chat import Chat
 from slice_platform.notify.jarvis import chat_of, notify, open_jarvis
 from slice_platform.notify.slack import SlackChat, slack_client
+from slice_platform.notify.slack_text import quoted
 from slice_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -92,12 +93,13 @@ def outbox_sensor() -> dg.SensorDefinition:
 
 
 def notify_on_failure(channel: str) -> dg.HookDefinition:
-    """For a job: each step that fails is told in `channel`."""
+    """For a job: each step that fails is told in `channel`, and the run is not told of once more."""
 
     @dg.failure_hook(name="notify_on_failure")
     def hook(context: dg.HookContext) -> None:
         error = context.op_exception
-        _tell(channel, context, "failed", f"{type(error).__name__}: {error}" if error else "")
+        if _tell(channel, context, "failed", quoted(f"{type(error).__name__}: {error}") if error else ""):
+            context.instance.add_run_tags(context.run_id, {TOLD_TAG: "true"})
 
     return hook
 
@@ -117,8 +119,8 @@ def run_link(run_id: str) -> str:
     return f"{load_settings().dagster_url.rstrip('/')}/runs/{run_id}"
 
 
-def _tell(channel: str, context: dg.HookContext, how: str, more: str) -> None:
-    notify(
+def _tell(channel: str, context: dg.HookContext, how: str, more: str) -> bool:
+    return notify(
         channel,
         "\n".join(part for part in (more, run_link(context.run_id)) if part),
         heading=f"{context.job_name}: {context.op.name} {how}",

@@ -11,6 +11,7 @@ import dagster as dg
 
 from slice_platform.notify.jarvis import notify
 from slice_platform.notify.routing import Kind, Subject, read_routing
+from slice_platform.notify.slack_text import quoted
 from slice_platform.settings import load_settings
 from slice_platform.store import Store
 from slice_platform.warehouse.archive import ERROR, ERRORS
@@ -67,7 +68,7 @@ def _notify(notice: Notice, outcome: Done | Failed | Stranded, store: Store) -> 
     report = next((name for name in beside if store.stat(name) is not None), None)
     notify(
         place.channel,
-        f"{place.mention} {notice.message}".strip(),
+        f"{place.mention} {quoted(notice.message)}".strip(),
         heading=notice.heading,
         attach=[store.path(report)] if report else [],
         key=f"propagator {outcome.kept_as}",

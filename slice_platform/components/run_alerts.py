@@ -1,64 +1,59 @@
-"""Runs that failed, as people are told of them: once for a failure, once for a backfill, and when it is good again."""
+"""Runs that failed, as people are told of them: once for a failure, once for a backfill."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import dagster as dg
 
+from slice_platform.components.alert_labels import SEPARATOR, Labels, alike, named_partitions
 from slice_platform.components.jarvis import TOLD_TAG, run_link
 from slice_platform.notify.notification import Notification
 from slice_platform.notify.redact import redact
-from slice_platform.notify.routing import Kind, Routing, Subject
+from slice_platform.notify.routing import Kind, Routing
 from slice_platform.notify.slack_text import code
 
-MOST_RUNS = 200  # in a tick
-SEPARATOR = ", "  # of the assets of a run that no job has a name for
-_BACKFILL, _PARTITION = "dagster/backfill", "dagster/partition"
-_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+BACKFILL_TAG, PARTITION_TAG = "dagster/backfill", "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+_ASSET_JOB = "__ASSET_JOB"  # of runs of assets or checks that no job has a name for
 _WILL_RETRY = "dagster/will_retry"
 _MOST_ERROR_LINES, _MOST_ERROR_CHARACTERS = 12, 1_200
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Groups and owners of assets, by key as `group/name`; read from the definitions."""
-
-    groups: Mapping[str, str]
-    owners: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of(cls, repository: dg.RepositoryDefinition | None) -> "Labels":
-        if repository is None:
-            return cls({}, {})
-        nodes = [repository.asset_graph.get(key) for key in repository.asset_graph.get_all_asset_keys()]
-        return cls(
-            {node.key.to_user_string(): node.group_name or "" for node in nodes},
-            {node.key.to_user_string(): tuple(node.owners) for node in nodes},
-        )
-
-    def subject(self, kind: Kind, job: str, assets: Iterable[str]) -> Subject:
-        names = tuple(assets)
-        owners = [owner for name in names for owner in self.owners.get(name, ())]
-        groups = [self.groups[name] for name in names if name in self.groups]
-        return Subject(kind, job, names, tuple(dict.fromkeys(groups)), tuple(dict.fromkeys(owners)))
-
-
-@dataclass(frozen=True)
 class FailedRun:
-    """A run that failed for good. `job` is what people call it; of a backfill `what` says which."""
+    """A run that failed for good. `partitions` is none, one, or the first and the last of a range."""
 
     run_id: str
     job: str
     assets: tuple[str, ...]
-    partitions: str | None
+    checks: tuple[str, ...]  # asset:name, of a run of nothing else
+    partitions: tuple[str, ...]
     backfill: str | None
     steps: tuple[str, ...]
     error: str
 
     @property
+    def what(self) -> Literal["job", "assets", "checks"]:
+        if self.job != _ASSET_JOB or not (self.assets or self.checks):
+            return "job"
+        return "assets" if self.assets else "checks"
+
+    @property
     def thing(self) -> str:
         """What is good again once a later run of the same succeeds."""
-        return SEPARATOR.join(self.assets) if self.job == "__ASSET_JOB" else self.job
+        return {"job": self.job, "assets": SEPARATOR.join(self.assets), "checks": SEPARATOR.join(self.checks)}[
+            self.what
+        ]
+
+    @property
+    def concerned(self) -> tuple[str, ...]:
+        """The assets whose owners are called."""
+        return self.assets or tuple(dict.fromkeys(check.rsplit(":", 1)[0] for check in self.checks))
+
+    @property
+    def key(self) -> str:
+        return f"run {self.run_id} failed"
 
 
 def failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun | None:
@@ -74,70 +69,43 @@ def failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun | 
     ]
     steps = [event for event in failures if event.event_type is dg.DagsterEventType.STEP_FAILURE]
     ends = [event for event in failures if event.event_type is dg.DagsterEventType.RUN_FAILURE]
-    span = [run.tags[tag] for tag in _RANGE if tag in run.tags]
+    tags = (PARTITION_TAG,) if PARTITION_TAG in run.tags else RANGE_TAGS
     return FailedRun(
         run_id=run.run_id,
         job=run.job_name,
         assets=tuple(sorted(key.to_user_string() for key in run.asset_selection or ())),
-        partitions=run.tags.get(_PARTITION) or "..".join(dict.fromkeys(span)) or None,
-        backfill=run.tags.get(_BACKFILL),
+        checks=tuple(sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in run.asset_check_selection or ())),
+        partitions=tuple(dict.fromkeys(run.tags[tag] for tag in tags if tag in run.tags)),
+        backfill=run.tags.get(BACKFILL_TAG),
         steps=tuple(dict.fromkeys(event.step_key or "" for event in steps)),
         error=_error_of(steps, ends),
     )
 
 
-def failure_notification(failed: FailedRun, labels: Labels, routing: Routing) -> Notification:
-    """One per run; runs of one backfill, and the same failure of the same job, become one that counts them."""
-    subject = labels.subject(Kind.RUN_FAILED, failed.job, failed.assets)
-    place = routing.place(subject)
+def failure_notification(runs: Sequence[FailedRun], labels: Labels, routing: Routing) -> Notification:
+    """Of one run, or of several of one backfill. The same failure of the same job becomes one that counts."""
+    first = runs[0]
+    assets = dict.fromkeys(name for run in runs for name in run.concerned)
+    place = routing.place(labels.subject(Kind.RUN_FAILED, first.job, assets))
+    steps = dict.fromkeys(step for run in runs for step in run.steps)
     lines = [
         place.mention,
-        f"partition {failed.partitions}" if failed.partitions else "",
-        f"step {', '.join(failed.steps)}" if failed.steps else "",
-        code(failed.error) if failed.error else "",
-        run_link(failed.run_id),
+        named_partitions(["..".join(run.partitions) for run in runs]),
+        f"step {', '.join(steps)}" if steps else "",
+        code(first.error) if first.error else "",
+        run_link(first.run_id),
     ]
-    same = f"backfill {failed.backfill}" if failed.backfill else f"{failed.thing} {failed.steps} {_alike(failed.error)}"
-    what = f" (backfill {failed.backfill})" if failed.backfill else ""
+    backfill = f"backfill {first.backfill}"
+    others = len({run.thing for run in runs}) - 1
+    things = f"{first.thing} and {others} more" if others else first.thing
+    same = f"{first.thing} {first.steps} {alike(first.error)}"
     return Notification(
         place.channel,
         "\n".join(line for line in lines if line),
-        heading=f"{failed.thing} failed{what}",
-        key=f"run {failed.run_id} failed",
-        fingerprint=f"run {same}",
-        thread=failed.run_id if failed.backfill is None else f"backfill {failed.backfill}",
+        heading=f"{things} failed{f' ({backfill})' if first.backfill else ''}",
+        fingerprint=f"run {backfill if first.backfill else same}",
+        thread=backfill if first.backfill else first.run_id,
     )
-
-
-def recovery_notification(thing: str, run_id: str, labels: Labels, routing: Routing) -> Notification:
-    """That something that had failed is good again."""
-    place = routing.place(labels.subject(Kind.RECOVERED, thing, thing.split(SEPARATOR)))
-    return Notification(
-        place.channel, run_link(run_id), heading=f"{thing} is good again", key=f"run {run_id} recovered {thing}"
-    )
-
-
-def recovered(instance: dg.DagsterInstance, failing: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """What had failed (`thing`, since seconds since 1970) and was well done since, with the run that did it."""
-    for thing, since in failing.items():
-        run_id = _assets_since(instance, thing, since) if "/" in thing else _job_since(instance, thing, since)
-        if run_id is not None:
-            yield thing, run_id
-
-
-def _job_since(instance: dg.DagsterInstance, job: str, since: float) -> str | None:
-    wanted = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])
-    found = next(iter(instance.get_run_records(wanted, limit=1)), None)
-    return found.dagster_run.run_id if found is not None and (found.end_time or 0.0) > since else None
-
-
-def _assets_since(instance: dg.DagsterInstance, assets: str, since: float) -> str | None:
-    events = [
-        instance.get_latest_materialization_event(dg.AssetKey.from_user_string(name))
-        for name in assets.split(SEPARATOR)
-    ]
-    made = [event for event in events if event is not None and event.timestamp > since]
-    return made[-1].run_id if len(made) == len(events) else None
 
 
 def _error_of(steps: "list[dg.DagsterEvent]", ends: "list[dg.DagsterEvent]") -> str:
@@ -155,9 +123,3 @@ def _error_of(steps: "list[dg.DagsterEvent]", ends: "list[dg.DagsterEvent]") -> 
 
 def _head(text: str) -> str:
     return redact("\n".join(text.strip().splitlines()[:_MOST_ERROR_LINES])[:_MOST_ERROR_CHARACTERS])
-
-
-def _alike(error: str) -> str:
-    """The first line without its numbers: the same failure elsewhere."""
-    first = error.splitlines()[0] if error else ""
-    return "".join("#" if sign.isdigit() else sign for sign in first)

@@ -1,15 +1,20 @@
 """Files that go along. One of this machine is kept in the platform's store: whoever sends it may be another machine."""
 
+import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from slice_platform.aws import AwsAccess
-from slice_platform.errors import AccessRefused, NotificationRefused
+from slice_platform.errors import AccessRefused, NotificationRefused, StoreUnavailable
 from slice_platform.notify.notification import Notification
 from slice_platform.store import Store, open_store
 
+_MOST_NAME = 100
+_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.{0,1023}[^/]", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -34,7 +39,8 @@ class Attachments:
             elif (problem := self._problem_here(Path(address))) is not None:
                 notes.append(problem)
             else:
-                key = f"{one.channel}/{_UNSAFE.sub('_', one.key)}/{number}/{_UNSAFE.sub('_', Path(address).name)}"
+                folder = hashlib.sha256(one.key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+                key = f"{one.channel}/{folder}/{number}/{_UNSAFE.sub('_', Path(address).name)[-_MOST_NAME:]}"
                 self._store().copy_in(address, key)
                 addresses.append(self._store().path(key))
         return replace(one, attachments=tuple(addresses)), tuple(notes)
@@ -45,6 +51,8 @@ class Attachments:
         Raises:
             StoreUnavailable: the store did not answer.
         """
+        if address.startswith("s3://") and not _S3.fullmatch(address):
+            return f"The attachment {address[:200]!r} is no s3://bucket/key; a bucket has 3 to 63 of a-z, 0-9, . and -."
         root, name = address.rsplit("/", 1)
         try:
             entry = open_store(root, self.access).stat(name)
@@ -64,15 +72,26 @@ class Attachments:
         if (problem := self.problem(address)) is not None:
             raise NotificationRefused(problem, code="attachment")
         root, name = address.rsplit("/", 1)
-        with open_store(root, self.access).open(name) as source:
-            return source.read()
+        try:
+            with open_store(root, self.access).open(name) as source:
+                return source.read()
+        except (AccessRefused, FileNotFoundError) as error:
+            raise NotificationRefused(f"The attachment {address} cannot be read: {error}", code="attachment") from error
 
     def forget(self, addresses: Sequence[str]) -> None:
-        """Copies of ours are removed; files of others stay."""
+        """Copies of ours are removed, as far as the store lets us: `sweep` comes by again. Files of others stay."""
         ours = self._store().path("")
         for address in addresses:
             if address.startswith(ours):
-                self._store().remove(address.removeprefix(ours))
+                with suppress(AccessRefused, StoreUnavailable):
+                    self._store().remove(address.removeprefix(ours))
+
+    def sweep(self, before: datetime) -> None:
+        """Copies of ours that were made before are removed."""
+        with suppress(AccessRefused, StoreUnavailable):  # as above
+            for entry in self._store().list(""):
+                if entry.written_at is not None and entry.written_at < before:
+                    self._store().remove(entry.key)
 
     def _store(self) -> Store:
         return open_store(self.root, self.access)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from slice_platform.errors import NotificationRefused, SlackUnavailable, SliceError, StoreUnavailable
+from slice_platform.errors import LedgerUnavailable, NotificationRefused, SlackUnavailable, StoreUnavailable
 from slice_platform.notify.attachments import Attachments
 from slice_platform.notify.chat import Chat
 from slice_platform.notify.digest import digest_of
-from slice_platform.notify.outbox import Kept, Line, Outbox, State
+from slice_platform.notify.kept import Kept, Line, State
+from slice_platform.notify.outbox import Outbox
 from slice_platform.notify.report import report_of
 from slice_platform.notify.sending import Sending
 
@@ -43,11 +44,14 @@ class Delivery:
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._outbox, self._chat, self._rules, self._pause = outbox, chat, rules, pause
+        self._outbox, self._chat, self._attachments = outbox, chat, attachments
+        self._rules, self._pause = rules, pause
         self._sending = Sending(outbox, chat, attachments, self._report)
 
-    def run(self, *, seconds: float) -> int:
+    def run(self, *, seconds: float, first: str | None = None) -> int:
         """Send until nothing is due, or the next is due only after the time is up; how many calls were made.
+
+        The channel `first` comes before the others.
 
         What Slack says is kept in the outbox, never raised.
 
@@ -55,10 +59,12 @@ class Delivery:
             LedgerUnavailable: the outbox cannot be read.
         """
         ends, calls = time.monotonic() + seconds, 0
-        self._outbox.forget(datetime.now(UTC) - _KEPT)
+        self._tidy_up()
         while time.monotonic() < ends and (lines := self._outbox.lines()):
-            now = time.time()
-            made = sum(self._channel(line.channel) for line in lines if _wait(line, now) <= 0)
+            made = 0
+            for line in sorted(lines, key=lambda line: line.channel != first):
+                if time.monotonic() < ends and _wait(line, time.time()) <= 0:
+                    made += self._channel(line.channel)
             calls += made
             left = min((_wait(line, time.time()) for line in self._outbox.lines()), default=0.0)
             if time.monotonic() + left >= ends:
@@ -69,19 +75,16 @@ class Delivery:
     def _channel(self, channel: str) -> bool:
         """One step for a channel, unless another process is at it; whether a call was made."""
         with self._outbox.hold(channel) as is_held:
-            line = self._outbox.line(channel) if is_held else None
-            if line is None or _wait(line, time.time()) > 0:
+            if not is_held or _wait(line := self._outbox.line(channel), time.time()) > 0:
                 return False
-            self._merge(channel)
+            if self._chat.seconds_between and not line.failures:  # they would take long, and they can go now
+                self._outbox.merge(channel, self._rules.burst, lambda ones: digest_of(channel, ones))
             return self._step(line)
 
-    def _merge(self, channel: str) -> None:
-        """More than a few become one, where they would take long. Reports stay by themselves: they say what to do."""
-        if not self._chat.seconds_between:
-            return
-        waiting = [one for one in self._outbox.waiting(channel) if not one.is_report]
-        if len(waiting) > self._rules.burst:
-            self._outbox.merge(waiting, digest_of(channel, waiting))
+    def _tidy_up(self) -> None:
+        before = datetime.now(UTC) - _KEPT
+        if self._outbox.forget(before):
+            self._attachments.sweep(before)
 
     def _step(self, line: Line) -> bool:
         before = datetime.now(UTC) - _BETWEEN_COUNTS
@@ -95,6 +98,11 @@ class Delivery:
             self._later(line, one, error)
         except NotificationRefused as refused:
             self._refused(line, one, refused)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- what nobody thought of must not keep the other channels
+            _LOG.exception("Sending notification #%s to %r failed", one.id, one.channel)
+            self._later(line, one, error)
         else:
             self._rest(replace(line, failures=0, error=None))
         return True
@@ -113,7 +121,7 @@ class Delivery:
 
     # --- what goes wrong
 
-    def _later(self, line: Line, one: Kept, error: SliceError) -> None:
+    def _later(self, line: Line, one: Kept, error: Exception) -> None:
         """Nothing more for this channel until Slack's time, or ours: twice as long after each failure."""
         failures = line.failures + 1
         asked = error.retry_after_seconds if isinstance(error, SlackUnavailable) else None
@@ -126,8 +134,8 @@ class Delivery:
         )
         if one.state is State.POSTED and one.attempts + 1 >= _MOST_FILE_TRIES:
             # The text is there: a file that cannot be sent must not keep others for ever.
-            self._sending.leave_file(one, error=str(error))
             self._report(one, NotificationRefused(f"A file of it could not be sent: {error}", code="upload_failed"))
+            self._sending.leave_file(one, error=str(error))
 
     def _refused(self, line: Line, one: Kept, refused: NotificationRefused) -> None:
         if refused.concerns_all:
@@ -139,8 +147,8 @@ class Delivery:
             self._rest(replace(line, channel_id=None))  # it may be another one of that name by now
         else:
             self._rest(line)
+            self._report(one, refused)  # first: who dies behind it reports it once more, which is counted
             self._put_down(one, refused)
-            self._report(one, refused)
 
     def _unless_unknown(self, one: Kept) -> None:
         """It waits again: Slack said no. Of an earlier call whose answer nobody noted that says nothing."""

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
+from slice_platform.notify.kept import Kept
 from slice_platform.notify.notification import Notification
-from slice_platform.notify.outbox import Kept
+from slice_platform.notify.outbox import DIGEST
 from slice_platform.notify.slack_text import fit
 
-_MOST_NAMED = 20
+_MOST_NAMED, _MOST_FILES = 20, 20
 
 
 def digest_of(channel: str, ones: Sequence[Kept]) -> Notification:
-    """One notification that says what these say. The first are named; the text as a whole is attached, see `fit`."""
+    """One notification that says what these say, with their files.
+
+    The first are named; the text as a whole is attached, see `fit`. Of files beyond the first the places are told.
+    """
     named = [f"- {_title(one)}" for one in ones[:_MOST_NAMED]]
     if len(ones) > _MOST_NAMED:
         named.append(f"... and {len(ones) - _MOST_NAMED} more")
@@ -19,7 +23,8 @@ def digest_of(channel: str, ones: Sequence[Kept]) -> Notification:
         channel,
         "\n".join([*named, "", "In full:", "", whole]),
         heading=f"{len(ones)} notifications came at once",
-        key=f"digest-{ones[0].id}-{ones[-1].id}",
+        attachments=tuple(address for one in ones for address in one.attachments)[:_MOST_FILES],
+        key=f"{DIGEST}{ones[0].id}-{ones[-1].id}",
     )
 
 

@@ -15,8 +15,9 @@ from slice_platform.metadata_db import MetadataDb
 from slice_platform.notify.attachments import Attachments
 from slice_platform.notify.chat import Chat
 from slice_platform.notify.delivery import Delivery, Rules
+from slice_platform.notify.kept import Kept, Receipt, Standing
 from slice_platform.notify.notification import Notification, channel_name
-from slice_platform.notify.outbox import Kept, Outbox, Receipt, Standing
+from slice_platform.notify.outbox import Outbox
 from slice_platform.notify.pages import PageChat
 from slice_platform.notify.redact import redact
 from slice_platform.notify.report import report_of_payload
@@ -46,6 +47,8 @@ class Jarvis:
         """
         one, notes = self.attachments.keep(one)
         receipt = self.outbox.store(one, notes=notes)
+        if receipt.is_repeat:
+            self.attachments.forget(one.attachments)
         if receipt.is_new:
             for note in notes:
                 self.report(
@@ -57,12 +60,16 @@ class Jarvis:
         """The error channel is told of a notification that never came to be."""
         self.outbox.store(report_of_payload(payload, refused, self.settings.notify_error_channel))
 
-    def deliver(self, *, seconds: float) -> int:
-        """Send for at most so long; how many calls were made."""
-        return self.delivery.run(seconds=seconds)
+    def deliver(self, *, seconds: float, first: str | None = None) -> int:
+        """Send for about so long, to the channel `first` before others; how many calls were made."""
+        return self.delivery.run(seconds=seconds, first=first)
 
     def kept(self, receipt: Receipt) -> Kept:
-        return self.outbox.get(receipt.id)
+        """The notification, or the message that tells it in its place."""
+        kept = self.outbox.get(receipt.id)
+        while kept.merged_into is not None:
+            kept = self.outbox.get(kept.merged_into)
+        return kept
 
     def standing(self) -> Standing:
         return self.outbox.standing()
@@ -73,9 +80,9 @@ class Jarvis:
         if not found.is_stuck(now, self.settings.notify_stuck_seconds):
             return None
         assert found.oldest_at is not None
-        minutes = (now - found.oldest_at).total_seconds() / 60
-        why = found.error or "nobody has tried to send them: does the daemon run, with the sensor outbox_sensor on?"
-        return f"{found.waiting} notifications wait, the oldest for {minutes:.0f} minutes: {why}"
+        since = f"{found.oldest_at:%Y-%m-%d %H:%M:%S} UTC"
+        why = found.error or "nobody tries to send them; does the daemon run, with outbox_sensor on?"
+        return f"{found.waiting} notifications wait, the oldest since {since}: {why}"
 
 
 @contextmanager

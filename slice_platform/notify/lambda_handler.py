@@ -12,8 +12,8 @@ from typing import Any
 
 from slice_platform.errors import NotificationRefused, SlackUnavailable
 from slice_platform.notify.jarvis import Jarvis, open_jarvis
+from slice_platform.notify.kept import State
 from slice_platform.notify.notification import read_payload
-from slice_platform.notify.outbox import State
 
 _DELIVER_SECONDS = 20.0
 _LOG = logging.getLogger("slice_platform.notify")
@@ -55,10 +55,10 @@ def _send(jarvis: Jarvis, event: object, request_id: str | None) -> Answer:
     if payload.idempotency_key is None and request_id is not None:
         one = replace(one, key=request_id)
     receipt = jarvis.tell(one)
-    jarvis.deliver(seconds=_DELIVER_SECONDS)
+    jarvis.deliver(seconds=_DELIVER_SECONDS, first=one.channel)
     kept = jarvis.kept(receipt)
     if kept.state is State.REFUSED:
         return Answer(400, kept.error or "refused", kept.id)
-    if kept.state not in (State.SENT, State.MERGED):
+    if kept.state is not State.SENT:
         raise SlackUnavailable(f"Notification #{kept.id} is kept, and not sent yet: {jarvis.standing().error}")
     return Answer(200, "sent", kept.id)

@@ -6,12 +6,38 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from slice_platform.errors import NotificationRefused
+from slice_platform.notify.redact import redact
+from slice_platform.notify.slack_text import quoted
 
 _CHANNEL = re.compile(r"#?(?P<name>[a-z0-9_-]{1,80}|[CGD][A-Z0-9]{8,20})")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MOST_KEY_BYTES = 1_024
+_MOST_HEADING = 250
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000_000)]
+
+
+def _bucket(name: str) -> str:
+    if not _BUCKET.fullmatch(name):
+        raise PydanticCustomError(
+            "bucket",
+            "{name} is no name of a bucket: S3's have 3 to 63 lower-case letters, digits, . and -",
+            {"name": repr(name[:100])},
+        )
+    return name
+
+
+def _key(name: str) -> str:
+    if (size := len(name.encode("utf-8", "surrogatepass"))) > _MOST_KEY_BYTES:
+        raise PydanticCustomError(
+            "key",
+            "{size} bytes are no key of an object: S3's have 1 to {most}",
+            {"size": size, "most": _MOST_KEY_BYTES},
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -19,7 +45,8 @@ class Notification:
     """One thing to tell.
 
     A second one with the same `key` is not told. Those with the same `fingerprint` within a window become one message
-    that counts them. Those with the same `thread` stand below the first of them.
+    that counts them. Those with the same `thread` stand below the first of them. A heading is a line: of a longer one
+    the beginning is shown, and the whole of it in the message.
     """
 
     channel: str  # name, or id, without #
@@ -31,14 +58,24 @@ class Notification:
     thread: str | None = None
     is_report: bool = False  # of a notification that could not be sent; of such a one there is no report
 
+    def __post_init__(self) -> None:
+        if self.heading is not None and len(self.heading) > _MOST_HEADING:
+            whole = redact(self.heading)  # before it is cut: half a secret is none to the eye
+            object.__setattr__(self, "message", f"{quoted(whole)}\n{self.message}")
+            object.__setattr__(self, "heading", f"{' '.join(whole[: _MOST_HEADING - 4].split())} ...")
+
 
 class Attachment(BaseModel):
     """A file in S3. It is read with the rights of the platform, when the message is sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bucket: _Text = Field(description="Name of the bucket.", examples=["slack-notification-framework-attachments"])
-    key: _Text = Field(description="Key of the object; its last part is the file's name.", examples=["cron/stats.csv"])
+    bucket: Annotated[_Text, AfterValidator(_bucket)] = Field(
+        description="Name of the bucket.", examples=["slack-notification-framework-attachments"]
+    )
+    key: Annotated[_Text, AfterValidator(_key)] = Field(
+        description="Key of the object; its last part is the file's name.", examples=["cron/stats.csv"]
+    )
 
 
 class Payload(BaseModel):

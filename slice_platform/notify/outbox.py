@@ -6,92 +6,25 @@ holds the channel and finds it knows that whoever made the call has died, and lo
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 import sqlalchemy as sa
 
+from slice_platform.errors import LedgerUnavailable
 from slice_platform.metadata_db import MetadataDb
-from slice_platform.notify.chat import Posted
+from slice_platform.notify.kept import OPEN, Kept, Line, Receipt, Standing, State, in_utc, kept_of, line_of
 from slice_platform.notify.notification import Notification
 from slice_platform.notify.outbox_tables import channels, metadata, notifications, repeats
 from slice_platform.notify.redact import redact
 
+DIGEST = "digest-"  # keys of messages that tell others begin so
+_BUSY_SECONDS = 5  # that a data run waits for others
 _MOST_NAME = 200  # characters of a key or thread
 _TRIES_IN_FRONT = 5  # a message that failed so often lets others go first
-
-
-class State(StrEnum):
-    WAITING = "waiting"
-    SENDING = "sending"  # the call is under way, or whoever made it has died
-    POSTED = "posted"  # the text is there, files are not yet
-    SENT = "sent"
-    MERGED = "merged"  # told by a digest
-    REFUSED = "refused"
-
-
 _TOLD = (State.REFUSED, State.MERGED)  # shows no count of its own
-OPEN = (State.WAITING, State.SENDING, State.POSTED)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A notification as the outbox has it."""
-
-    id: int
-    key: str
-    channel: str
-    message: str
-    heading: str | None
-    attachments: tuple[str, ...]
-    notes: tuple[str, ...]
-    thread: str | None
-    is_report: bool
-    state: State
-    created_at: datetime
-    attempts: int
-    attempted_at: datetime | None
-    posted: Posted | None
-    thread_ts: str | None
-    files_sent: int
-    repeats: int
-    repeated_at: datetime | None
-    error: str | None
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """`is_new` is False where this key was there, or became one more of another notification."""
-
-    id: int
-    is_new: bool
-
-
-@dataclass(frozen=True)
-class Line:
-    """A channel's place in time: no call before `next_at` (seconds since 1970)."""
-
-    channel: str
-    next_at: float = 0.0
-    failures: int = 0
-    error: str | None = None
-    channel_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How the outbox stands. `error` is what keeps the oldest from being sent."""
-
-    waiting: int
-    refused: int
-    oldest_at: datetime | None = None
-    error: str | None = None
-
-    def is_stuck(self, now: datetime, seconds: float) -> bool:
-        return self.oldest_at is not None and (now - self.oldest_at).total_seconds() > seconds
 
 
 class Outbox:
@@ -100,8 +33,7 @@ class Outbox:
     def __init__(self, db: MetadataDb, *, window_seconds: float) -> None:
         self._db, self._window = db, timedelta(seconds=window_seconds)
         if not sa.inspect(db.engine).has_table(channels.name):
-            with db.hold("_ledger", timeout_seconds=30):  # several processes may open a new one at the same moment
-                metadata.create_all(db.engine)
+            self._make_tables()
 
     def close(self) -> None:
         self._db.close()
@@ -121,7 +53,7 @@ class Outbox:
                 connection.execute(repeats.insert().values(key=one.key, notification=same, at=now))
                 more = {"repeats": notifications.c.repeats + 1, "repeated_at": now}
                 connection.execute(notifications.update().where(notifications.c.id == same).values(more))
-                return Receipt(same, is_new=False)
+                return Receipt(same, is_new=False, is_repeat=True)
             return Receipt(_insert(connection, one, notes, now), is_new=True)
 
     def hold(self, channel: str) -> AbstractContextManager[bool]:
@@ -132,16 +64,16 @@ class Outbox:
 
     def lines(self) -> list[Line]:
         """The channels that something waits for, by the time at which they may be called again."""
-        waits = sa.select(notifications.c.channel).where(_has_work()).distinct()
         with self._db.engine.connect() as connection:
-            names = [name for (name,) in connection.execute(waits)]
+            names = {name for asked in _with_work() for name in connection.scalars(asked)}
             known = {row.name: row for row in connection.execute(sa.select(channels))}
-        found = [_line(name, known.get(name)) for name in names]
+        found = [line_of(name, known.get(name)) for name in names]
         return sorted(found, key=lambda line: line.next_at)
 
-    def line(self, channel: str) -> Line | None:
-        """The channel's place in time; None where nothing waits for it."""
-        return next((line for line in self.lines() if line.channel == channel), None)
+    def line(self, channel: str) -> Line:
+        """The channel's place in time."""
+        with self._db.engine.connect() as connection:
+            return line_of(channel, connection.execute(sa.select(channels).where(channels.c.name == channel)).first())
 
     def next_open(self, channel: str) -> Kept | None:
         """What to go on with: what is under way first, then what came first.
@@ -160,11 +92,9 @@ class Outbox:
         return self._first(sa.select(notifications).where(c.channel == channel, _is_behind(), calm).order_by(c.id))
 
     def waiting(self, channel: str) -> list[Kept]:
-        """What waits for a channel and no call was made for, the oldest first."""
-        c = notifications.c
+        """What waits for a channel and no call is under way for, the oldest first."""
         with self._db.engine.connect() as connection:
-            asked = sa.select(notifications).where(c.channel == channel, c.state == State.WAITING).order_by(c.id)
-            return [_kept(row) for row in connection.execute(asked)]
+            return _waiting(connection, channel)
 
     def get(self, number: int) -> Kept:
         found = self._first(sa.select(notifications).where(notifications.c.id == number))
@@ -195,7 +125,7 @@ class Outbox:
             error = connection.scalar(
                 of.where(c.state.in_(OPEN), channels.c.error.is_not(None)).order_by(c.id).limit(1)
             )
-        return Standing(waiting, refused, _utc(oldest), error)
+        return Standing(waiting, refused, in_utc(oldest), error)
 
     # --- what was done
 
@@ -217,18 +147,28 @@ class Outbox:
             if connection.execute(channels.update().where(here).values(**values)).rowcount == 0:
                 connection.execute(channels.insert().values(name=line.channel, **values))
 
-    def merge(self, ones: Sequence[Kept], digest: Notification) -> Receipt:
-        """They are told by one message in their place; both or neither."""
+    def merge(self, channel: str, more_than: int, digest: Callable[[Sequence[Kept]], Notification]) -> int | None:
+        """If more than so many wait for a channel, one message tells them in their place; its number.
+
+        Reports stay by themselves, as they say what to do, and so do earlier digests. All or nothing.
+        """
         with self._db.engine.begin() as connection:
-            number = _insert(connection, digest, (), datetime.now(UTC))
+            self._alone(connection)  # nobody counts a repeat on one that is being merged
+            ones = [
+                one for one in _waiting(connection, channel) if not one.is_report and not one.key.startswith(DIGEST)
+            ]
+            if len(ones) <= more_than:
+                return None
+            number = _insert(connection, digest(ones), (), min(one.created_at for one in ones))
             told = {"state": State.MERGED, "merged_into": number}
             these = notifications.c.id.in_([one.id for one in ones])
             connection.execute(notifications.update().where(these).values(**told))
-        return Receipt(number, is_new=True)
+        return number
 
     def try_refused_again(self) -> int:
         """What was refused waits again, once what it was refused for was mended; how many."""
-        again = {"state": State.WAITING, "attempts": 0, "attempted_at": None, "error": None}
+        now = datetime.now(UTC)
+        again = {"state": State.WAITING, "attempts": 0, "attempted_at": None, "error": None, "created_at": now}
         with self._db.engine.begin() as connection:
             refused = notifications.c.state == State.REFUSED
             connection.execute(channels.update().values(next_at=0.0, failures=0, error=None))
@@ -244,16 +184,27 @@ class Outbox:
 
     # --- inside
 
+    def _make_tables(self) -> None:
+        """Several processes may open a new outbox at the same moment."""
+        with self._db.hold("_ledger", timeout_seconds=_BUSY_SECONDS) as is_held:
+            if not is_held:
+                raise LedgerUnavailable(
+                    f"Making the tables of the outbox: another process held the metadata database for {_BUSY_SECONDS} "
+                    "seconds. Try again."
+                )
+            metadata.create_all(self._db.engine)
+
     def _first(self, asked: "sa.Select[tuple[object, ...]]") -> Kept | None:
         with self._db.engine.connect() as connection:
             row = connection.execute(asked.limit(1)).first()
-        return _kept(row) if row is not None else None
+        return kept_of(row) if row is not None else None
 
     def _alone(self, connection: sa.Connection) -> None:
         """Two that say the same at the same moment see each other: writers take turns."""
         if self._db.is_sqlite:
             connection.execute(repeats.delete().where(sa.false()))  # takes the lock of writers, and nothing else
         else:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_SECONDS * 1000}")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("slice outbox"))))
 
     def _same(self, connection: sa.Connection, one: Notification, now: datetime) -> int | None:
@@ -268,6 +219,12 @@ class Outbox:
 def _bounded(name: str) -> str:
     """A name as it is, or its digest where a column could not hold it."""
     return name if len(name) <= _MOST_NAME else hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _waiting(connection: sa.Connection, channel: str) -> list[Kept]:
+    c = notifications.c
+    asked = sa.select(notifications).where(c.channel == channel, c.state == State.WAITING).order_by(c.id)
+    return [kept_of(row) for row in connection.execute(asked)]
 
 
 def _known(connection: sa.Connection, key: str) -> int | None:
@@ -303,38 +260,7 @@ def _is_behind() -> "sa.ColumnElement[bool]":
     return sa.and_(c.state == State.SENT, c.repeats > c.repeats_shown)
 
 
-def _has_work() -> "sa.ColumnElement[bool]":
-    return sa.or_(notifications.c.state.in_(OPEN), _is_behind())
-
-
-def _line(name: str, row: "sa.Row[tuple[object, ...]] | None") -> Line:
-    return Line(name) if row is None else Line(name, row.next_at, row.failures, row.error, row.channel_id)
-
-
-def _kept(row: "sa.Row[tuple[object, ...]]") -> Kept:
-    return Kept(
-        id=row.id,
-        key=row.key,
-        channel=row.channel,
-        message=row.message,
-        heading=row.heading,
-        attachments=tuple(json.loads(row.attachments)),
-        notes=tuple(json.loads(row.notes or "[]")),
-        thread=row.thread,
-        is_report=row.is_report,
-        state=State(row.state),
-        created_at=_utc(row.created_at) or datetime.now(UTC),
-        attempts=row.attempts,
-        attempted_at=_utc(row.attempted_at),
-        posted=Posted(row.channel_id, row.ts) if row.ts else None,
-        thread_ts=row.thread_ts,
-        files_sent=row.files_sent,
-        repeats=row.repeats,
-        repeated_at=_utc(row.repeated_at),
-        error=row.error,
-    )
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    """SQLite keeps no zone; what was stored is UTC."""
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
+def _with_work() -> "tuple[sa.Select[str], ...]":
+    """Channels that something waits for. Two questions, as each has its index."""
+    c = notifications.c
+    return tuple(sa.select(c.channel).where(one).distinct() for one in (c.state.in_(OPEN), _is_behind()))

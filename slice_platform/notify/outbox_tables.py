@@ -35,9 +35,17 @@ notifications = sa.Table(
     sa.Column("merged_into", sa.Integer),
     sa.Column("error", SafeText),
     sa.Column("sent_at", _utc),
-    sa.Index("ix_notifications_channel_state", "channel", "state"),
+    sa.Index("ix_notifications_state", "state", "channel"),
     sa.Index("ix_notifications_fingerprint", "channel", "fingerprint"),
     sa.Index("ix_notifications_thread", "channel", "thread"),
+)
+
+# Few of very many.
+sa.Index(
+    "ix_notifications_behind",
+    notifications.c.channel,
+    sqlite_where=notifications.c.repeats > notifications.c.repeats_shown,
+    postgresql_where=notifications.c.repeats > notifications.c.repeats_shown,
 )
 
 # Keys of notifications that became one more of another.

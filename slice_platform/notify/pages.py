@@ -145,7 +145,7 @@ def _place(messages: list[Message], ts: str, channel: str) -> int:
             return place
     raise NotificationRefused(
         f"Looking for the message {ts!r} in #{channel}: it is gone. Expected is a line of {MESSAGES} with "
-        "this ts: was the file changed? Post anew.",
+        "this ts: was the file changed? A count or a file that was to be added is not shown.",
         code="message_not_found",
     )
 

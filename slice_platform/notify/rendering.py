@@ -1,8 +1,8 @@
 """A notification as it is shown: heading, message, what became of its attachments, how often it was repeated."""
 
 from slice_platform.notify.chat import File
-from slice_platform.notify.outbox import Kept
-from slice_platform.notify.slack_text import bold, escape, fit
+from slice_platform.notify.kept import Kept
+from slice_platform.notify.slack_text import bold, escape, fit, quoted
 
 WHOLE = "message.txt"
 
@@ -11,7 +11,7 @@ def text_of(one: Kept) -> str:
     """The text of its message, escaped."""
     lines = [bold(one.heading)] if one.heading else []
     lines.append(escape(fit(one.message).text))
-    lines += [f"_{escape(note)}_" for note in one.notes]
+    lines += [f"_{escape(quoted(note))}_" for note in one.notes]
     if one.repeats and one.repeated_at:
         lines.append(f"_x{one.repeats + 1}, the last at {one.repeated_at:%Y-%m-%d %H:%M:%S} UTC_")
     return "\n".join(lines)

@@ -3,10 +3,10 @@
 import json
 
 from slice_platform.errors import NotificationRefused
+from slice_platform.notify.kept import Kept
 from slice_platform.notify.notification import Notification
-from slice_platform.notify.outbox import Kept
-from slice_platform.notify.redact import redact
-from slice_platform.notify.slack_text import code
+from slice_platform.notify.redact import redact, redacted
+from slice_platform.notify.slack_text import code, quoted
 
 _MOST_CHARACTERS = 1_500  # of the payload
 
@@ -23,11 +23,11 @@ def report_of_payload(payload: object, refused: NotificationRefused, channel: st
 
 
 def _report(payload: object, refused: NotificationRefused, channel: str) -> Notification:
-    shown = redact(payload if isinstance(payload, str) else json.dumps(payload, indent=2, default=repr))
+    shown = redact(payload) if isinstance(payload, str) else json.dumps(redacted(payload), indent=2, default=repr)
     more = "\n..." if len(shown) > _MOST_CHARACTERS else ""
     return Notification(
         channel,
-        f"{refused}\n{code(shown[:_MOST_CHARACTERS] + more)}",
+        f"{quoted(str(refused))}\n{code(shown[:_MOST_CHARACTERS] + more)}",
         heading="A notification could not be sent",
         fingerprint=f"report {refused.code} {shown}",
         is_report=True,

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from slice_platform.errors import NotificationRefused
+from slice_platform.errors import NotificationRefused, SlackUnavailable, StoreUnavailable
 from slice_platform.notify.attachments import Attachments
 from slice_platform.notify.chat import Chat, Posted
-from slice_platform.notify.outbox import Kept, Outbox, State
+from slice_platform.notify.kept import Kept, State
+from slice_platform.notify.outbox import Outbox
 from slice_platform.notify.rendering import WHOLE, file_of, files_of, text_of
 
 
@@ -29,11 +30,7 @@ class Sending:
         posted = self._found(one, channel_id)
         if posted is None:
             one = self._with_notes(one)
-            thread = self.outbox.thread_of(one)
-            self.outbox.mark(
-                one, state=State.SENDING, attempted_at=datetime.now(UTC), attempts=one.attempts + 1, thread_ts=thread
-            )
-            posted = self.chat.post(channel_id or one.channel, text_of(one), key=one.key, thread=thread)
+            posted = self._post(one, channel_id or one.channel)
         now = datetime.now(UTC)
         self.outbox.mark(
             one, state=State.POSTED if files_of(one) else State.SENT, ts=posted.ts, channel_id=posted.channel_id,
@@ -41,15 +38,28 @@ class Sending:
         )  # fmt: skip
         return posted.channel_id
 
+    def _post(self, one: Kept, channel: str) -> Posted:
+        thread = self.outbox.thread_of(one)
+        self.outbox.mark(
+            one, state=State.SENDING, attempted_at=datetime.now(UTC), attempts=one.attempts + 1, thread_ts=thread
+        )
+        try:
+            return self.chat.post(channel, text_of(one), key=one.key, thread=thread)
+        except SlackUnavailable as error:
+            if error.retry_after_seconds is not None:  # it said no: there is nothing to look for
+                self.outbox.mark(one, state=State.WAITING, attempted_at=None)
+            raise
+
     def upload(self, one: Kept) -> None:
         """Its next file lies below its text, once."""
         assert one.posted is not None
+        self.outbox.mark(one, attempts=one.attempts + 1)
         source = files_of(one)[one.files_sent]
         content = one.message.encode() if source == WHOLE else self.attachments.load(source)
         file = file_of(one, one.files_sent, content)
         below = replace(one.posted, ts=one.thread_ts or one.posted.ts)
         if one.attempted_at is None or not self.chat.has_file(file.title, below=below):
-            self.outbox.mark(one, attempted_at=datetime.now(UTC), attempts=one.attempts + 1)
+            self.outbox.mark(one, attempted_at=datetime.now(UTC))
             self.chat.upload(file, below=below)
         self.leave_file(one)
 
@@ -81,7 +91,7 @@ class Sending:
 
     def _with_notes(self, one: Kept) -> Kept:
         """What of its attachments cannot be read is said in the text from now on, and reported."""
-        problems = {address: self.attachments.problem(address) for address in one.attachments}
+        problems = {address: self._problem(address) for address in one.attachments}
         told = tuple(problem for problem in problems.values() if problem is not None)
         if not told:
             return one
@@ -90,3 +100,9 @@ class Sending:
         left = tuple(address for address in one.attachments if problems[address] is None)
         self.outbox.mark(one, attachments=left, notes=(*one.notes, *told))
         return replace(one, attachments=left, notes=(*one.notes, *told))
+
+    def _problem(self, address: str) -> str | None:
+        try:
+            return self.attachments.problem(address)
+        except StoreUnavailable:
+            return None  # the text does not wait for a file; what becomes of that is seen when it is its turn

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[CGD][A-Z0-9]{8,}")
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 _EVENT = "slice_notification"
-_CLOCKS_DIFFER_SECONDS = 120
+_CLOCKS_DIFFER_SECONDS = 900
 _MOST_CHANNELS, _MOST_MESSAGES = 1_000, 200  # of one page
 _MAY_NOT_LOOK = {"channel_not_found", "missing_scope", "not_in_channel", "thread_not_found"}
 # Slack refuses a file of 0 bytes ("must be greater than 1 [json-pointer:/length]"). People get a text that says so.

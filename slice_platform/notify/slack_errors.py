@@ -41,7 +41,7 @@ _CONCERN_ALL = {
 }  # fmt: skip
 
 _TEXT = "Send a shorter text, and the rest as an attachment."
-_ANEW = "Send it as a new message."
+_STAYS = "What was to be added to it, such as a count, is not shown; nothing is to be done."
 _FILES = "Put the file where people can fetch it, and send its address."
 _NEXT = {
     "not_in_channel": "Invite the app: /invite @jarvis in {where}.",
@@ -51,10 +51,10 @@ _NEXT = {
     "no_text": "Give a message that is more than white space.",
     "msg_too_long": _TEXT,
     "msg_blocks_too_long": _TEXT,
-    "cant_update_message": f"Only the app that posted a message may change it: has the token changed? {_ANEW}",
-    "edit_window_closed": f"The workspace lets no one edit a message that late. {_ANEW}",
-    "message_not_found": f"Somebody has deleted it. {_ANEW}",
-    "thread_not_found": f"Somebody has deleted the message of the thread. {_ANEW}",
+    "cant_update_message": f"Only the app that posted a message may change it: has the token changed? {_STAYS}",
+    "edit_window_closed": f"The workspace lets no one edit a message that late. {_STAYS}",
+    "message_not_found": f"Somebody has deleted it. {_STAYS}",
+    "thread_not_found": "Somebody has deleted the message of the thread; what was to stand below it is not shown.",
     "file_upload_size_restricted": _FILES,
     "file_uploads_disabled": _FILES,
     "storage_limit_reached": _FILES,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 MOST_CHARACTERS = 3_500  # of one message as it is shown; Slack advises 4 000 and cuts off at 40 000
 _MENTION = re.compile(r"<!channel>|<@[UW][A-Z0-9]{2,}>")
 _MOST_MENTIONS = 20
+_NO_SPACE = "\u200b"  # of no width: between the signs of a mention it makes text of it
 
 
 def escape(text: str) -> str:
@@ -17,14 +18,19 @@ def escape(text: str) -> str:
     return "".join([*parts, _plain(text[end:])])
 
 
+def quoted(text: str) -> str:
+    """Text of others within a message: it reads as it is, and calls nobody."""
+    return _MENTION.sub(lambda found: f"<{_NO_SPACE}{found.group()[1:]}", text)
+
+
 def bold(heading: str) -> str:
-    """A line in bold. Stars and line breaks would end it."""
-    return f"*{escape(' '.join(heading.replace('*', '').split()))}*"
+    """A line in bold, which calls nobody. Stars and line breaks would end it."""
+    return f"*{escape(quoted(' '.join(heading.replace('*', '').split())))}*"
 
 
 def code(text: str) -> str:
-    """A block of code; what is in it means nothing to Slack."""
-    return "```\n" + text.replace("```", "'''") + "\n```"
+    """A block of code; what is in it means nothing to Slack, and calls nobody."""
+    return "```\n" + quoted(text).replace("```", "'''") + "\n```"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """`slice notify` as a cron calls it: what it prints, what people see, and the exit code."""
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from slice_platform.cli.main import PERMANENT, TRANSIENT
-from slice_platform_tests.cli.conftest import Slice
+from slice_platform.notify.jarvis import notify
+from slice_platform_tests.cli.conftest import PLANES, Slice
 from slice_platform_tests.slack import FakeSlack, running_slack
 
 
@@ -82,6 +85,66 @@ def test_a_command_keeps_its_exit_code_when_nobody_can_be_told(slice_: Slice, sl
     with slack.failing("invalid_auth"):
         done = slice_("notify", "--channel", "data", "--wait", "0.5", "--on-exit", "--", "true")
     assert done.exit_code == 0 and "is kept" in done.stderr
+
+
+def test_a_command_keeps_its_exit_code_when_the_database_is_down(
+    slice_: Slice, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLICE_METADATA_URL", "postgresql+psycopg://reader@127.0.0.1:1/ledger")
+    done = slice_("notify", "--channel", "data", "--on-exit", "--", "sh", "-c", "exit 3")
+    assert done.exit_code == 3 and "slice: " in done.stderr
+
+
+def test_a_command_keeps_its_exit_code_when_the_disk_is_full(
+    slice_: Slice, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    done = slice_("notify", "--channel", "data", "--on-exit", "--", "sh", "-c", "exit 3")
+    assert done.exit_code == 3 and "/nowhere" in done.stderr
+
+
+def test_a_channel_that_is_none_is_seen_before_the_command_is_run(slice_: Slice, tmp_path: Path) -> None:
+    done = slice_("notify", "--channel", "No Channel!", "--on-exit", "--", "touch", str(tmp_path / "ran"))
+    assert done.exit_code == 2 and "no name of a channel" in done.stderr and not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 7), (signal.SIGINT, 8)])
+def test_a_signal_goes_to_the_command_and_its_end_is_told(
+    slice_: Slice, slack: FakeSlack, tmp_path: Path, number: int, code: int
+) -> None:
+    script = f"trap 'exit 7' TERM; trap 'exit 8' INT; touch {tmp_path}/up; while true; do sleep 0.1; done"
+    program = str(Path(sys.executable).with_name("slice"))
+    process = subprocess.Popen([program, "notify", "--channel", "data", "--on-exit", "--", "bash", "-c", script])
+    while not (tmp_path / "up").exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(20) == code and f"failed with exit code {code}" in slack.messages("data")[0].text
+
+
+def test_what_a_command_leaves_in_the_background_is_not_waited_for(slice_: Slice, slack: FakeSlack) -> None:
+    began = time.monotonic()
+    done = slice_("notify", "--channel", "data", "--on-exit", "--", "sh", "-c", "sleep 30 & echo started")
+    assert done.exit_code == 0 and time.monotonic() - began < 15
+    assert slack.messages("data")[1].files[0].content == b"started\n"
+
+
+def test_a_stuck_outbox_is_told_on_stderr_and_by_the_exit_code(
+    slice_: Slice, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with slack.failing("error"):
+        slice_("notify", "--channel", "data", "--message", "hello", "--wait", "0.1")
+    monkeypatch.setenv("SLICE_NOTIFY_STUCK_SECONDS", "0.001")
+    done = slice_("status")
+    assert done.exit_code == TRANSIENT and "1 notifications wait" in done.stderr and "internal_error" in done.stdout
+
+
+def test_an_ingest_sends_what_was_kept(slice_: Slice, slack: FakeSlack, tmp_path: Path) -> None:
+    assert notify("data", "hello")
+    (tmp_path / "planes.csv").write_text(PLANES)
+    assert slice_("drop", "planes", str(tmp_path / "planes.csv")).exit_code == 0
+    with slack.failing("error"):  # Slack's troubles are none of the ingest's
+        assert slice_("ingest", "planes").exit_code == 0
+    assert slack.called("chat.postMessage") and slack.messages("data") == []
 
 
 def test_the_command_line_is_what_a_shell_makes_of_it(slack: FakeSlack) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from slice_platform.components.lake_dataset import LakeDataset
 from slice_platform.lake.lake import Lake
+from slice_platform_tests.components.watched import Watched, broken
 from slice_platform_tests.conftest import MakeLake
 
 
@@ -29,3 +30,13 @@ def definitions(lake: Lake) -> dg.Definitions:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as made:
         yield made
+
+
+@pytest.fixture
+def watched(instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """An instance that alerts_sensor has looked at once; all that it runs fails."""
+    monkeypatch.setenv("SLICE_HOME", str(tmp_path / "home"))
+    with broken(""):
+        found = Watched(instance)
+        found.tick()
+        yield found

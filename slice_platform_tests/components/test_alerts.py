@@ -1,170 +1,77 @@
-"""Failures of Dagster are in the outbox once each, and people hear when it is good again."""
+"""Whatever happens between two looks, and to them, is told once; and one thing does not keep the others."""
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import json
 
-import dagster as dg
 import pytest
-from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
-from slice_platform.components.alerts import alerts_sensor
-from slice_platform.notify.jarvis import open_jarvis
-from slice_platform.notify.outbox import Kept
-
-BROKEN = {"is": 1}
-
-
-@dg.asset(key=["curated", "trips"], group_name="curated", owners=["team:flights"])
-def trips() -> None:
-    if BROKEN["is"]:
-        raise ValueError("password=hunter2 was refused by line 17")
-
-
-@dg.op
-def step() -> None:
-    if BROKEN["is"]:
-        raise ValueError("disk full on node 4711")
-
-
-@dg.job
-def nightly() -> None:
-    step()
-
-
-@dg.asset_check(asset=["curated", "trips"])
-def rejects() -> dg.AssetCheckResult:
-    rows = [dg.TableRecord({"file": "a.csv", "line": 17, "column": "n", "reason": "is not INTEGER"})]
-    return dg.AssetCheckResult(
-        passed=not BROKEN["is"],
-        severity=dg.AssetCheckSeverity.WARN,
-        description="1 of 20 rows was set aside",
-        metadata={
-            "rejected": 1,
-            "first_rejects": dg.MetadataValue.table(rows),
-            "all_rejects": "/quarantine/7/rejects.csv",
-        },
-    )
-
-
-DEFS = dg.Definitions(assets=[trips], jobs=[nightly], asset_checks=[rejects], executor=dg.in_process_executor)
-
-
-class Watched:
-    """An instance that is looked at as the daemon does it."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self.instance, self.cursor = instance, None
-
-    def tick(self) -> None:
-        context = dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=DEFS)
-        alerts_sensor()(context)
-        self.cursor = context.cursor  # type: ignore[assignment]  # it is set now
-
-    def run(self, job: str | None = None, **options: Any) -> dg.ExecuteInProcessResult:
-        found = DEFS.resolve_job_def(job or "__ASSET_JOB")
-        return found.execute_in_process(instance=self.instance, raise_on_error=False, **options)
-
-    def said(self, channel: str = "data-platform") -> list[Kept]:
-        with open_jarvis() as jarvis:
-            return jarvis.outbox.waiting(channel)
-
-
-@pytest.fixture
-def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
-    monkeypatch.setenv("SLICE_HOME", str(tmp_path / "home"))
-    monkeypatch.setitem(BROKEN, "is", 1)
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Watched(instance)
+from slice_platform.components.run_alerts import failed_run
+from slice_platform.errors import StoreUnavailable
+from slice_platform.notify.attachments import Attachments
+from slice_platform_tests.components.watched import Watched
 
 
 def test_what_failed_before_the_first_look_is_not_told(watched: Watched) -> None:
+    watched.cursor = None
     watched.run("nightly")
+    watched.say("a")
     watched.tick()
     watched.tick()
     assert watched.said() == []
 
 
-def test_a_failed_run_is_told_once_with_error_and_link(watched: Watched) -> None:
-    watched.tick()
-    result = watched.run("nightly")
-    watched.tick()
-    watched.tick()
-    (one,) = watched.said()
-    assert one.heading == "nightly failed" and "disk full on node 4711" in one.message and "step" in one.message
-    assert one.message.endswith(f"http://127.0.0.1:3000/runs/{result.run_id}")
-
-
-def test_secrets_of_an_error_are_hidden(watched: Watched) -> None:
-    watched.tick()
-    watched.run(asset_selection=[dg.AssetKey(["curated", "trips"])])
-    watched.tick()
-    (one,) = watched.said()
-    assert "hunter2" not in one.message and "password=[hidden]" in one.message
-
-
-def test_four_hundred_runs_of_a_backfill_are_one_message(watched: Watched) -> None:
-    watched.tick()
-    for number in range(30):
-        watched.run("nightly", tags={"dagster/backfill": "abc", "dagster/partition": f"2026-01-{number + 1:02}"})
-    watched.tick()
-    (one,) = watched.said()
-    assert one.repeats == 29 and "backfill abc" in str(one.heading)
-
-
-def test_a_run_that_dagster_starts_again_is_no_news(watched: Watched) -> None:
-    watched.tick()
-    watched.run("nightly", tags={"dagster/will_retry": "true"})
-    watched.tick()
-    assert watched.said() == []
-
-
-def test_a_job_that_is_good_again_is_told(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cursor", ["{", '{"runs": "eyJ9", "failing": {"nightly": 1.0}, "checks": {"a:b": 7}}', "[]"])
+def test_a_cursor_that_is_not_ours_begins_anew(watched: Watched, cursor: str) -> None:
+    watched.run("nightly")
+    watched.cursor = cursor  # type: ignore[assignment]  # it is set
     watched.tick()
     watched.run("nightly")
     watched.tick()
-    monkeypatch.setitem(BROKEN, "is", 0)
+    assert watched.headings() == ["nightly failed"]
+    assert json.loads(str(watched.cursor))["late"] == []
+
+
+def test_a_crash_before_the_cursor_is_kept_tells_nothing_twice_and_loses_nothing(watched: Watched) -> None:
+    watched.make("2026-01-01", "2026-01-02", backfill="abc")
+    watched.say("a", "2026-01-01")
+    watched.tick(dies=True)
+    watched.make("2026-01-03", backfill="abc")
+    watched.say("a", "2026-01-02")
+    watched.tick()
+    assert [(one.heading, one.repeats) for one in watched.said()] == [
+        ("curated/days failed (backfill abc)", 2), ("curated/trips: check rejects warns", 1),
+    ]  # fmt: skip
+
+
+def test_one_failure_that_cannot_be_told_is_reported_and_keeps_no_other(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison = watched.run("nightly").run_id
+
+    def stumbles(instance: object, run: object) -> object:
+        if getattr(run, "run_id", None) == poison:
+            raise KeyError("a record of another version")
+        return failed_run(instance, run)  # type: ignore[arg-type]  # as it came
+
+    monkeypatch.setattr("slice_platform.components.alerts.failed_run", stumbles)
     watched.run("nightly")
     watched.tick()
     watched.tick()
-    assert [one.heading for one in watched.said()] == ["nightly failed", "nightly is good again"]
+    assert watched.headings() == ["nightly failed"]
+    (report,) = watched.said("jarvis-error-notifications")
+    assert poison in report.message and "another version" in report.message and report.repeats == 0
+    assert "Traceback" in caplog.text
 
 
-def test_an_asset_that_is_good_again_is_told(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched.tick()
-    watched.run(asset_selection=[dg.AssetKey(["curated", "trips"])])
-    watched.tick()
-    monkeypatch.setitem(BROKEN, "is", 0)
-    watched.run(asset_selection=[dg.AssetKey(["curated", "trips"])])
-    watched.tick()
-    assert [one.heading for one in watched.said()][-1] == "curated/trips is good again"
+def test_a_store_that_is_down_puts_off_what_needs_it_alone(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.run("nightly")
+    watched.run(asset_selection=[])
+    with monkeypatch.context() as patched:
 
+        def down(*_: object) -> object:
+            raise StoreUnavailable("the network is down")
 
-def test_an_asset_that_is_late_is_told_and_when_it_is_fresh_again(watched: Watched) -> None:
+        patched.setattr(Attachments, "keep", down)
+        with pytest.raises(StoreUnavailable):
+            watched.tick()
     watched.tick()
-    for state in (FreshnessState.FAIL, FreshnessState.FAIL, FreshnessState.PASS):
-        change = FreshnessStateChange(
-            key=dg.AssetKey(["curated", "trips"]), previous_state=FreshnessState.UNKNOWN, new_state=state,
-            state_change_timestamp=time.time(),
-        )  # fmt: skip
-        watched.instance._report_runless_asset_event(change)
-        watched.tick()
-    assert [one.heading for one in watched.said()] == ["curated/trips is late", "curated/trips is fresh again"]
-
-
-def test_a_check_that_warns_is_told_with_counts_and_rows(watched: Watched) -> None:
-    watched.tick()
-    check = dg.AssetCheckKey(dg.AssetKey(["curated", "trips"]), "rejects")
-    dg.materialize(
-        [trips, rejects],
-        selection=dg.AssetSelection.checks(check),
-        instance=watched.instance,
-        raise_on_error=False,
-    )
-    watched.tick()
-    (one,) = watched.said()
-    assert one.heading == "curated/trips: check rejects warns" and "rejected 1" in one.message
-    assert "all rejected rows: /quarantine/7/rejects.csv" in one.message
-    assert one.attachments[0].endswith("curated_trips_rejects.csv")
-    assert "a.csv,17,n,is not INTEGER" in Path(one.attachments[0]).read_text()
+    assert "nightly failed" in watched.headings() and watched.said("jarvis-error-notifications") == []

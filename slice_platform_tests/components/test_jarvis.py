@@ -6,7 +6,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from slice_platform.components.jarvis import Slack, notify_on_failure, notify_on_success, outbox_check, outbox_sensor
+from slice_platform.components.jarvis import (
+    TOLD_TAG,
+    Slack,
+    notify_on_failure,
+    notify_on_success,
+    outbox_check,
+    outbox_sensor,
+)
 from slice_platform.notify.jarvis import notify, open_jarvis
 from slice_platform_tests.slack import FakeSlack, running_slack
 
@@ -71,6 +78,24 @@ def test_hooks_tell_of_steps(slack: FakeSlack) -> None:
         told = {one.heading: one.message for one in jarvis.outbox.waiting("data")}
     assert set(told) == {"sweep: good succeeded", "sweep: bad failed"} and "disk full" in told["sweep: bad failed"]
     assert slack.messages("data") == []
+
+
+@pytest.mark.parametrize(("channel", "tags"), [("data", {TOLD_TAG: "true"}), ("No Channel", {})])
+def test_a_run_whose_failure_a_hook_has_told_says_so(slack: FakeSlack, channel: str, tags: dict[str, str]) -> None:
+    @dg.op
+    def bad() -> None:
+        raise ValueError("<!channel>")
+
+    @dg.job(hooks={notify_on_failure(channel)})
+    def sweep() -> None:
+        bad()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = sweep.execute_in_process(instance=instance, raise_on_error=False)
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None and {k: v for k, v in run.tags.items() if k == TOLD_TAG} == tags
+    with open_jarvis() as jarvis:
+        assert not any("<!channel>" in one.message for one in jarvis.outbox.waiting("data"))
 
 
 def test_notify_never_raises(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:

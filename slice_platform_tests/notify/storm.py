@@ -24,7 +24,6 @@ from slice_platform.settings import load_settings
 
 STEPS = 24  # calls of the outbox and of Slack in one attempt, about
 LONGEST_SECONDS = 0.15
-ALL_BY_THEMSELVES = Rules(burst=1_000_000, error_channel="jarvis-error-notifications")
 
 
 class Mortal:
@@ -76,7 +75,7 @@ def _attempt(asked: dict[str, Any], number: int, step: int, seconds: float | Non
 
 def _work(asked: dict[str, Any], number: int, step: int) -> None:
     """Tell one more, tell the one before it again, and send whatever waits."""
-    settings = load_settings(home=asked["home"])
+    settings = load_settings(home=asked["home"], metadata_url=asked["metadata_url"])
     left = [step]
 
     def countdown() -> None:
@@ -84,11 +83,12 @@ def _work(asked: dict[str, Any], number: int, step: int) -> None:
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    rules = Rules(asked["burst"], "jarvis-error-notifications")
     chat = SlackChat(slack_client(asked["token"], asked["url"], 5.0))
     chat.seconds_between = 0.01
     with open_jarvis(settings, chat=chat) as jarvis:
         outbox = cast(Outbox, Mortal(jarvis.outbox, countdown))
-        delivery = Delivery(outbox, cast(Chat, Mortal(chat, countdown)), jarvis.attachments, ALL_BY_THEMSELVES)
+        delivery = Delivery(outbox, cast(Chat, Mortal(chat, countdown)), jarvis.attachments, rules)
         for one in range(max(number - 1, 0), number + 1):
             path = Path(asked["home"]) / f"{one}.csv"
             path.write_text(f"id\n{one}\n", encoding="utf-8")

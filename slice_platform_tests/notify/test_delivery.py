@@ -4,11 +4,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import boto3
 import pytest
 
 from slice_platform.notify.delivery import Delivery
+from slice_platform.notify.kept import State
 from slice_platform.notify.notification import Notification
-from slice_platform.notify.outbox import State
+from slice_platform_tests.cloud import Cloud
 from slice_platform_tests.notify.conftest import MakeJarvis
 from slice_platform_tests.slack import FakeSlack
 
@@ -95,6 +97,14 @@ def test_a_file_that_is_missing_is_said_and_reported(slack: FakeSlack, make_jarv
     jarvis.deliver(seconds=5)
     assert "'/nowhere/rows.csv' is not there" in texts(slack)[0]
     assert "A notification could not be sent" in texts(slack, ERRORS)[0]
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3://No_Bucket/a.csv", "s3://bucket", "s3://bucket/"])
+def test_an_address_that_is_none_is_said(slack: FakeSlack, make_jarvis: MakeJarvis, address: str) -> None:
+    jarvis = make_jarvis()
+    jarvis.tell(Notification("data", "see", attachments=(address,)))
+    jarvis.deliver(seconds=5)
+    assert "is no s3://bucket/key" in texts(slack)[0]
 
 
 def test_a_file_that_is_too_large_stays_where_it_is(slack: FakeSlack, make_jarvis: MakeJarvis, tmp_path: Path) -> None:
@@ -209,3 +219,70 @@ def test_delivery_ends_when_its_time_is_up(slack: FakeSlack, make_jarvis: MakeJa
     with slack.failing("error"):
         assert jarvis.deliver(seconds=0.5) == 1
     assert jarvis.standing().waiting == 9
+
+
+def test_a_digest_has_the_files_of_what_it_tells(slack: FakeSlack, make_jarvis: MakeJarvis, tmp_path: Path) -> None:
+    jarvis = make_jarvis(notify_burst=2)
+    receipts = []
+    for number in range(4):
+        (tmp_path / f"{number}.csv").write_text(f"n\n{number}\n")
+        one = Notification("data", f"message {number}.", attachments=(str(tmp_path / f"{number}.csv"),))
+        receipts.append(jarvis.tell(one))
+    jarvis.deliver(seconds=8)
+    files = [file.name for message in slack.messages("data") for file in message.files]
+    assert files == ["0.csv", "1.csv", "2.csv", "3.csv"] and len(slack.messages("data")) == 5
+    assert {jarvis.kept(receipt).state for receipt in receipts} == {State.SENT}
+
+
+def test_what_waits_in_a_digest_waits_since_it_was_told(slack: FakeSlack, make_jarvis: MakeJarvis) -> None:
+    jarvis = make_jarvis(notify_burst=1)
+    told = [jarvis.kept(jarvis.tell(Notification("data", f"message {number}."))) for number in range(3)]
+    with slack.failing("invalid_auth"):
+        jarvis.deliver(seconds=0.5)
+    assert jarvis.standing().oldest_at == told[0].created_at
+
+
+def test_the_text_does_not_wait_for_a_file(make_jarvis: MakeJarvis, slack: FakeSlack, cloud: Cloud) -> None:
+    bucket = cloud.fresh_bucket()
+    boto3.client("s3", endpoint_url=cloud.url).put_object(Bucket=bucket, Key="rows.csv", Body=b"n")
+    jarvis = make_jarvis(aws_endpoint_url=cloud.url, aws_attempts=1)
+    jarvis.tell(Notification("data", "see", attachments=(f"s3://{bucket}/rows.csv",)))
+    jarvis.tell(Notification("data", "the next one"))
+    with cloud.failing("error", f"/{bucket}/rows.csv"):
+        jarvis.delivery._pause = lambda _seconds: _let_time_pass(jarvis)
+        jarvis.deliver(seconds=1_000)  # of which none is waited for
+    assert texts(slack) == ["see", "the next one"] and "could not be sent" in texts(slack, ERRORS)[0]
+
+
+def test_a_message_that_slack_limits_is_not_looked_for(slack: FakeSlack, make_jarvis: MakeJarvis) -> None:
+    jarvis = make_jarvis()
+    jarvis.tell(Notification("data", "hello"))
+    with slack.failing("rate_limited", "chat.postMessage", times=1):
+        jarvis.deliver(seconds=6)
+    assert texts(slack) == ["hello"] and not slack.called("conversations.history")
+
+
+def test_the_time_is_kept_when_many_channels_are_slow(slack: FakeSlack, make_jarvis: MakeJarvis) -> None:
+    jarvis = make_jarvis()
+    for number in range(10):
+        slack.add_channel(f"channel-{number}")
+        jarvis.tell(Notification(f"channel-{number}", "hello"))
+    with slack.failing("hang"):
+        jarvis.deliver(seconds=0.6, first="channel-7")
+    assert len(slack.calls) <= 3 and jarvis.outbox.line("channel-7").failures == 1
+
+
+def test_copies_of_files_of_repeats_are_not_left(make_jarvis: MakeJarvis, home: Path, tmp_path: Path) -> None:
+    jarvis = make_jarvis()
+    (tmp_path / "rows.csv").write_text("n\n")
+    for _ in range(3):
+        jarvis.tell(Notification("data", "again", attachments=(str(tmp_path / "rows.csv"),), fingerprint="f"))
+    assert len(list((home / "notify").rglob("*.csv"))) == 1
+
+
+def test_keys_of_any_kind_keep_their_files(make_jarvis: MakeJarvis, home: Path, tmp_path: Path) -> None:
+    jarvis = make_jarvis()
+    (tmp_path / "rows.csv").write_text("n\n")
+    for key in ("..", "a b", "a_b", "k" * 5_000):
+        jarvis.tell(Notification("data", "see", attachments=(str(tmp_path / "rows.csv"),), key=key))
+    assert len(list((home / "notify" / "attachments" / "data").rglob("*.csv"))) == 4

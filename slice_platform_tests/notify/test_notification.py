@@ -1,12 +1,13 @@
 """What a notification may say, and what its JSON schema says of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from slice_platform.errors import NotificationRefused
-from slice_platform.notify.notification import Payload, channel_name, read_payload
+from slice_platform.notify.notification import Notification, Payload, channel_name, read_payload
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"heading": "Heading", "message": "Message", "slack_channel": "#slice-lambda-notifications"}
@@ -25,12 +26,29 @@ def test_the_payload_of_the_docs_is_a_notification() -> None:
         ("{", "no JSON"), ("[]", "payload: "), ('{"message": "m"}', "slack_channel: Field required"),
         (GOOD | {"message": "  "}, "message: "), (GOOD | {"atachment": {}}, "atachment: Extra inputs"),
         (GOOD | {"attachment": {"bucket": "b"}}, "attachment.key: Field required"), (None, "payload: "),
+        (GOOD | {"attachment": {"bucket": "Slice X", "key": "a"}}, "attachment.bucket: 'Slice X' is no name of"),
+        (GOOD | {"attachment": {"bucket": "a", "key": "a"}}, "'a' is no name of a bucket: S3's have"),
+        (GOOD | {"attachment": {"bucket": "abc", "key": "\u00e4" * 513}}, "attachment.key: 1026 bytes are no key"),
+        (GOOD | {"attachment": {"bucket": "abc", "key": " "}}, "attachment.key: "),
     ],
 )  # fmt: skip
 def test_a_document_that_is_no_payload_is_told_field_by_field(document: object, says: str) -> None:
     with pytest.raises(NotificationRefused, match="The payload is wrong") as caught:
         read_payload(document)
     assert says in str(caught.value) and caught.value.code == "bad_payload"
+
+
+def test_of_a_long_heading_a_line_is_shown_and_the_message_has_the_whole() -> None:
+    heading = "<!channel> " + "long " * 12_000 + "end"
+    one = Notification("data", "<!channel> hello", heading)
+    assert one.heading is not None and len(one.heading) <= 250 and one.heading.endswith("long ...")
+    assert one.message.endswith("long end\n<!channel> hello") and one.message.count("<!channel>") == 1
+    assert replace(one, key="again").message == one.message
+
+
+def test_a_secret_at_the_end_of_a_long_heading_is_not_cut_in_half() -> None:
+    one = Notification("data", "hello", "x" * 230 + " AKIAIOSFODNN7EXAMPLE " + "y" * 100)
+    assert "AKIA" not in f"{one.heading} {one.message}"
 
 
 @pytest.mark.parametrize("name", ["data", "#data-2", "C024BE91L", "a" * 80])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from slice_platform.metadata_db import MetadataDb
+from slice_platform.notify.kept import State
 from slice_platform.notify.notification import Notification
-from slice_platform.notify.outbox import Outbox, State
+from slice_platform.notify.outbox import Outbox
 from slice_platform_tests.postgres import Postgres
 
 MakeOutbox = Callable[[], Outbox]

@@ -50,7 +50,7 @@ def just_now() -> datetime:
         ("restricted_action", "administrator", False),
         ("no_text", "white space", False),
         ("msg_too_long", "attachment", False),
-        ("cant_update_message", "new message", False),
+        ("cant_update_message", "is not shown", False),
         ("thread_not_found", "deleted", False),
         ("some_new_code", "docs.slack.dev", False),
         ("invalid_auth", "SLICE_SLACK_TOKEN", True),

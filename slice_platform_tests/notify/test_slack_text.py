@@ -1,10 +1,13 @@
 """Mentions pass, all else is shown as it is, and no text is cut in silence."""
 
+import html
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slice_platform.notify.slack_text import MOST_CHARACTERS, bold, code, escape, fit
+from slice_platform.notify.slack_text import MOST_CHARACTERS, bold, code, escape, fit, quoted
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,14 @@ def test_a_heading_is_one_line_in_bold() -> None:
 
 def test_a_block_of_code_cannot_be_left() -> None:
     assert code("a ``` b").count("```") == 2
+
+
+@pytest.mark.parametrize("show", [quoted, code, bold])
+@pytest.mark.parametrize("mention", ["<!channel>", "<@U024BE7LH>"])
+def test_what_others_wrote_reads_as_it_is_and_calls_nobody(show: Callable[[str], str], mention: str) -> None:
+    shown = escape(show(f"name {mention}, 3")) if show is not bold else show(f"name {mention}, 3")
+    assert mention not in shown
+    assert f"name {mention}, 3" in html.unescape(html.unescape(shown)).replace("\u200b", "")
 
 
 @given(st.text(alphabet="ab\n<>&`@!U19", max_size=400).map(lambda text: text * 20))
