@@ -30,6 +30,7 @@ from slice_platform.components.late_alerts import changed, late_notification, ve
 from slice_platform.components.run_alerts import FailedRun, failed_run, failure_notification
 from slice_platform.components.run_recovery import Failing, recovered_by, recovery_notification, waited_for
 from slice_platform.notify.jarvis import open_jarvis
+from slice_platform.notify.redact import redact
 from slice_platform.notify.routing import read_routing
 from slice_platform.settings import load_settings
 
@@ -136,7 +137,7 @@ def _tell_check(tick: Tick, ones: Sequence[Evaluated]) -> None:
     with tempfile.TemporaryDirectory(prefix="slice-alert-") as folder:
         path = Path(folder) / f"{ones[0].asset.replace('/', '_')}_{ones[0].check}.csv"
         if rows:
-            path.write_text(rows_as_csv(rows), encoding="utf-8", errors="backslashreplace")
+            path.write_text(redact(rows_as_csv(rows)), encoding="utf-8", errors="backslashreplace")
         told = check_notification(ones, tick.labels, tick.routing, str(path) if rows else None)
         tick.tell(told, [one.key for one in ones])
 

@@ -116,6 +116,9 @@ def _usual(text: str, kind: ColumnType) -> str | None:
     match kind.kind:
         case Kind.SMALLINT | Kind.INTEGER | Kind.BIGINT | Kind.DECIMAL:
             return written
+        case Kind.REAL | Kind.DOUBLE:
+            first, last = _RANGES[kind.kind]
+            return f"abs({typed(text, kind)}) between {first} and {last} and {written}"
         case Kind.DATE:
             return f"{text} like '____-__-__' and {written}"
         case Kind.TIMESTAMP:

@@ -9,12 +9,13 @@ from slice_platform.warehouse import value_sql
 from slice_platform.warehouse.column_type import column_type
 from slice_platform.warehouse.value_sql import text_cell
 
-KINDS = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL(5,2)", "DATE", "TIMESTAMP", "BOOLEAN")
+KINDS = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL(5,2)", "DATE", "TIMESTAMP", "BOOLEAN", "REAL", "DOUBLE PRECISION")
 ODD = (
     "infinity", "-infinity", "epoch", "10000-01-01", "0044-03-15 (BC)", "0000-01-01", "294247-01-10", "2026-02-30",
     "0044-03-15 (BC) 00:00:00", "10000-01-01 00:00:00", "2026-01-31 10:00:00.1234567", "2026-01-31 24:00:00",
     "-0", "+1", "007", "7.0", "-7.00", "1e3", "1.50", "1.5", "999.99", "-999.99", "1000.00", "32767", "32768",
     "true", "True", "t", "",
+    "inf", "-Infinity", "nan", "1e-320", "1e39", "1e999", "-0.0", "1e+30", "0.1",
 )  # fmt: skip
 _texts = st.one_of(
     st.sampled_from(ODD),
