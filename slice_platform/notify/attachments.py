@@ -53,9 +53,9 @@ class Attachments:
         """
         if address.startswith("s3://") and not _S3.fullmatch(address):
             return f"The attachment {address[:200]!r} is no s3://bucket/key; a bucket has 3 to 63 of a-z, 0-9, . and -."
-        root, name = address.rsplit("/", 1)
+        store, key = self._place(address)
         try:
-            entry = open_store(root, self.access).stat(name)
+            entry = store.stat(key)
         except AccessRefused as error:
             return f"The attachment {address} cannot be read: {error}"
         if entry is None:
@@ -71,9 +71,9 @@ class Attachments:
         """
         if (problem := self.problem(address)) is not None:
             raise NotificationRefused(problem, code="attachment")
-        root, name = address.rsplit("/", 1)
+        store, key = self._place(address)
         try:
-            with open_store(root, self.access).open(name) as source:
+            with store.open(key) as source:
                 return source.read()
         except (AccessRefused, FileNotFoundError) as error:
             raise NotificationRefused(f"The attachment {address} cannot be read: {error}", code="attachment") from error
@@ -92,6 +92,13 @@ class Attachments:
             for entry in self._store().list(""):
                 if entry.written_at is not None and entry.written_at < before:
                     self._store().remove(entry.key)
+
+    def _place(self, address: str) -> tuple[Store, str]:
+        """The store and the key of an address: a bucket of others, or our own store."""
+        if not address.startswith("s3://"):
+            return self._store(), address.removeprefix(self._store().path(""))
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        return open_store(f"s3://{bucket}", self.access), key
 
     def _store(self) -> Store:
         return open_store(self.root, self.access)

@@ -29,6 +29,7 @@ class Sending:
         """Its text is there, once; the id of its channel."""
         posted = self._found(one, channel_id)
         if posted is None:
+            self.outbox.mark(one, attempts=one.attempts + 1)
             one = self._with_notes(one)
             posted = self._post(one, channel_id or one.channel)
         now = datetime.now(UTC)
@@ -40,9 +41,7 @@ class Sending:
 
     def _post(self, one: Kept, channel: str) -> Posted:
         thread = self.outbox.thread_of(one)
-        self.outbox.mark(
-            one, state=State.SENDING, attempted_at=datetime.now(UTC), attempts=one.attempts + 1, thread_ts=thread
-        )
+        self.outbox.mark(one, state=State.SENDING, attempted_at=datetime.now(UTC), thread_ts=thread)
         try:
             return self.chat.post(channel, text_of(one), key=one.key, thread=thread)
         except SlackUnavailable as error:

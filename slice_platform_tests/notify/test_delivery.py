@@ -254,6 +254,15 @@ def test_the_text_does_not_wait_for_a_file(make_jarvis: MakeJarvis, slack: FakeS
     assert texts(slack) == ["see", "the next one"] and "could not be sent" in texts(slack, ERRORS)[0]
 
 
+def test_a_key_of_any_kind_is_read_from_s3(make_jarvis: MakeJarvis, slack: FakeSlack, cloud: Cloud) -> None:
+    bucket, key = cloud.fresh_bucket(), "a#b/100%? of +it/rows.csv"
+    boto3.client("s3", endpoint_url=cloud.url).put_object(Bucket=bucket, Key=key, Body=b"n")
+    jarvis = make_jarvis(aws_endpoint_url=cloud.url)
+    jarvis.tell(Notification("data", "see", attachments=(f"s3://{bucket}/{key}",)))
+    jarvis.deliver(seconds=8)
+    assert [file.content for message in slack.messages("data") for file in message.files] == [b"n"]
+
+
 def test_a_message_that_slack_limits_is_not_looked_for(slack: FakeSlack, make_jarvis: MakeJarvis) -> None:
     jarvis = make_jarvis()
     jarvis.tell(Notification("data", "hello"))
