@@ -1,5 +1,6 @@
 """Who is told of what, and what is said of a routing file that is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,12 @@ def test_a_mistake_is_told_with_file_line_and_field(tmp_path: Path, old: str, ne
 def test_the_file_of_this_deployment_is_right() -> None:
     found = read_routing(PACKAGE_DIR / "defs" / "notifications.yaml")
     assert found.place(Subject(Kind.NOT_LOADED)).channel == "data-loader-notification"
+
+
+def test_the_routes_of_the_docs_are_right(tmp_path: Path) -> None:
+    docs = (PACKAGE_DIR.parent / "docs" / "notifications.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"```yaml\n(.*?)```", docs, re.DOTALL)
+    (tmp_path / "docs.yaml").write_text(found, encoding="utf-8")
+    assert read_routing(tmp_path / "docs.yaml").place(Subject(Kind.RUN_FAILED, job="ami_x")) == Place(
+        "ops", "<!channel>"
+    )
