@@ -31,10 +31,10 @@ print(*sorted(job.name for job in found.jobs or []))
 print(*[sensor.name for sensor in found.sensors or []])
 """
     assets, jobs, sensors = run_python(code, tmp_path).splitlines()
-    assert set(assets.split()) == KEYS
+    assert set(assets.split()) == {*KEYS, "slack/outbox"}
     per_dataset = [f"{job}_{name}" for job in ("ingest", "upkeep") for name in ("flights", "planes", "weather")]
     assert sorted(jobs.split()) == sorted([*per_dataset, "propagate", "rebuild", "replay", "retract"])
-    assert sensors == "landing_sensor propagator_sensor"
+    assert sensors == "landing_sensor propagator_sensor alerts_sensor outbox_sensor"
 
 
 def test_loading_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:
