@@ -78,7 +78,7 @@ def outbox_sensor() -> dg.SensorDefinition:
             _LOG.error("%s", stuck)
         told = "stuck" if stuck else "delivered"
         said = f"{calls} calls made, {waiting} notifications wait."
-        if told == context.cursor or (context.cursor is None and not stuck):
+        if told == context.cursor:
             return dg.SkipReason(said)
         evaluation = dg.AssetCheckEvaluation(
             asset_key=OUTBOX,

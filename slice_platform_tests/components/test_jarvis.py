@@ -37,7 +37,9 @@ def tick(slack: FakeSlack, cursor: str | None = None) -> dg.SensorResult | dg.Sk
 
 def test_the_sensor_sends_what_was_kept(slack: FakeSlack) -> None:
     assert notify("data", "hello", heading="Export")
-    assert isinstance(tick(slack), dg.SkipReason)
+    first = tick(slack)
+    assert isinstance(first, dg.SensorResult) and first.asset_events[0].passed  # type: ignore[union-attr]
+    assert isinstance(tick(slack, first.cursor), dg.SkipReason)
     assert [one.text for one in slack.messages("data")] == ["*Export*\nhello"]
 
 
