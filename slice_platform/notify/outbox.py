@@ -101,11 +101,6 @@ class Outbox:
         assert found is not None, f"notification {number} is not in the outbox"
         return found
 
-    def keys(self) -> set[str]:
-        """Of all notifications that are kept, sent or not."""
-        with self._db.engine.connect() as connection:
-            return set(connection.scalars(sa.select(notifications.c.key)))
-
     def thread_of(self, one: Kept) -> str | None:
         """The message that it stands below: the first of its thread in its channel; None where it is that one."""
         c = notifications.c

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from slice_platform.errors import LedgerUnavailable
 from slice_platform.metadata_db import MetadataDb
 from slice_platform.notify.kept import State
 from slice_platform.notify.notification import Notification
 from slice_platform.notify.outbox import Outbox
 from slice_platform_tests.postgres import Postgres
 
-MakeOutbox = Callable[[], Outbox]
+MakeOutbox = Callable[..., Outbox]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -25,8 +26,9 @@ def make_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
         url = server.fresh_url()
     opened: list[Outbox] = []
 
-    def make() -> Outbox:
-        opened.append(Outbox(MetadataDb(url, lock_dir=tmp_path / "locks"), window_seconds=600))
+    def make(busy_seconds: float = 60.0) -> Outbox:
+        db = MetadataDb(url, lock_dir=tmp_path / "locks", busy_seconds=busy_seconds)
+        opened.append(Outbox(db, window_seconds=600))
         return opened[-1]
 
     yield make
@@ -66,6 +68,17 @@ def test_eight_deliveries_of_one_key_make_one(make_outbox: MakeOutbox) -> None:
     with ThreadPoolExecutor(8) as threads:
         receipts = list(threads.map(lambda box: box.store(Notification("data", "down", key="k")), boxes))
     assert sum(receipt.is_new for receipt in receipts) == 1 and len({receipt.id for receipt in receipts}) == 1
+
+
+def test_a_database_that_others_hold_is_given_up(make_outbox: MakeOutbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data run must not wait for ever for what it tells."""
+    monkeypatch.setattr("slice_platform.notify.outbox._BUSY_SECONDS", 1)
+    other, outbox = make_outbox(), make_outbox(busy_seconds=1.0)
+    with other._db.engine.begin() as connection:
+        other._alone(connection)
+        with pytest.raises(LedgerUnavailable):
+            outbox.store(Notification("data", "hello"))
+    assert outbox.store(Notification("data", "hello")).is_new
 
 
 def test_a_refused_one_is_not_counted_on(make_outbox: MakeOutbox) -> None:
