@@ -58,7 +58,19 @@ class Settings(BaseSettings):
     catalog_namespace: str = Field(
         default="curated",
         pattern=r"[a-z0-9_]{1,200}",
-        description="Namespace of the tables in the catalog, in Glue a database. Two lakes in one account need two.",
+        description="Namespace of the curated tables in the catalog, in Glue a database. Two lakes in one account need "
+        "two.",
+    )
+    business_namespace: str = Field(
+        default="business", pattern=r"[a-z0-9_]{1,200}", description="The same of the business tables."
+    )
+    personal_hash_key: SecretStr | None = Field(
+        default=None,
+        description="Secret of at least 32 characters by which personal data is hashed (HMAC-SHA256). Another key gives "
+        "other hashes, so that old ones no longer join.",
+    )
+    query_role: Literal["analyst", "pii_reader"] = Field(
+        default="analyst", description="Whose eyes `slice query` has: an analyst sees personal data masked."
     )
     aws_endpoint_url: str | None = Field(
         default=None,
@@ -96,6 +108,12 @@ class Settings(BaseSettings):
     upkeep_hours: float = Field(default=24.0, ge=1, description="How often the upkeep of each table runs.")
     upkeep_files: int = Field(
         default=100, ge=1, description="Small files of a table at which its upkeep runs at the next full hour already."
+    )
+    refresh_tick_seconds: float = Field(
+        default=5.0, ge=1, description="How often the sensor looks for business tables and projections that are behind."
+    )
+    in_step_partitions: int = Field(
+        default=35, ge=1, description="How many of the latest partitions of a projection are compared every hour."
     )
     landing_tick_seconds: float = Field(
         default=5.0, ge=0, description="Sensor interval; a local file counts as complete once it rested this long."
@@ -184,6 +202,13 @@ class Settings(BaseSettings):
     notify_stuck_seconds: float = Field(
         default=300.0, gt=0, description="A notification that waits longer counts as stuck, and the outbox as failing."
     )
+
+    @field_validator("personal_hash_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("expected at least 32 characters, as `openssl rand -hex 32` makes them")
+        return value
 
     @field_validator("notify_error_channel")
     @classmethod

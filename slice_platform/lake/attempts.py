@@ -11,17 +11,17 @@ from dataclasses import replace
 from slice_platform.errors import CommitLost
 from slice_platform.lake.accounts import Published, changes
 from slice_platform.lake.batch import abandon, settle
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.table import LostRaceError, fence, load_table, snapshot_of_batch
+from slice_platform.lake.table_definition import TableDefinition
 
 
-def recover(lake: Lake, dataset: Dataset) -> list[Published]:
+def recover(lake: Lake, dataset: TableDefinition) -> list[Published]:
     """Finish what a crash left: book batches that were committed, remove the data files of those that were not.
 
     Returns the batches that were booked, as far as their receipts tell: the files' checks are not in them.
     """
-    open_batches = lake.ledger.open_batches(dataset.name)
+    open_batches = lake.ledger.open_batches(dataset.ledger_key)
     table = load_table(lake, dataset) if open_batches else None
     booked = []
     for batch in open_batches:
@@ -39,7 +39,7 @@ def recover(lake: Lake, dataset: Dataset) -> list[Published]:
     return booked
 
 
-def with_attempts(lake: Lake, dataset: Dataset, once: Callable[[str], Published]) -> Published:
+def with_attempts(lake: Lake, dataset: TableDefinition, once: Callable[[str], Published]) -> Published:
     started = time.monotonic()
     for attempt in range(lake.settings.commit_attempts):
         batch_id = uuid.uuid4().hex

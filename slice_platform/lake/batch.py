@@ -15,13 +15,14 @@ from slice_platform.errors import AccountingError
 from slice_platform.lake.audit import ROWS_ACCOUNTED, UNIQUE_KEY
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.evolution import adopted_schema
-from slice_platform.lake.lake import CURATED, Lake
+from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.layout import Target, existing_rows, write_partitions, written_rows
 from slice_platform.lake.merge import MergePlan
 from slice_platform.lake.reader import StagedFile, rejects_of
 from slice_platform.lake.rejects import drop_waiting_rejects, settle_rejects, write_rejects
 from slice_platform.lake.table import DataFile, commit, data_files
+from slice_platform.lake.table_definition import TableDefinition, folder_in_lake
 from slice_platform.lake.table_schema import field_ids
 from slice_platform.records import BatchReceipt, FileAccount, FileRow, PartitionRow
 from slice_platform.sql_text import quoted
@@ -45,7 +46,7 @@ class Batch:
 
     def write(self, plan: MergePlan) -> list[str]:
         """Announce the batch and write its data files; their paths."""
-        self.lake.ledger.open_batch(self.id, self.dataset.name)
+        self.lake.ledger.open_batch(self.id, self.dataset.ledger_key)
         folder = folder_of(self.dataset, self.id)
         self.lake.store.make_dir(folder)
         target = Target(
@@ -152,7 +153,7 @@ def count_by_file(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> di
     return dict(run(connection, f"select _file_id, count(*) from {written_rows(paths)} group by 1")) if paths else {}
 
 
-def partitions_now(table: Table, dataset: Dataset, keys: Iterable[str]) -> list[PartitionRow]:
+def partitions_now(table: Table, dataset: TableDefinition, keys: Iterable[str]) -> list[PartitionRow]:
     """The named partitions as the table's current snapshot has them; an empty one has zero rows."""
     by_key: dict[str, list[DataFile]] = {key: [] for key in keys}
     snapshot = table.current_snapshot()
@@ -167,24 +168,24 @@ def partitions_now(table: Table, dataset: Dataset, keys: Iterable[str]) -> list[
 
 
 def settle(
-    lake: Lake, dataset: Dataset, table: Table, batch_id: str, receipt: BatchReceipt, snapshot_id: int | None
+    lake: Lake, dataset: TableDefinition, table: Table, batch_id: str, receipt: BatchReceipt, snapshot_id: int | None
 ) -> list[PartitionRow]:
     """Bring quarantine and ledger in step with a committed batch; how its partitions stand now. Idempotent."""
     now = partitions_now(table, dataset, receipt.partitions)
-    settle_rejects(lake.store, dataset.name, batch_id, receipt.files)
-    lake.ledger.settle_batch(batch_id, dataset.name, receipt, snapshot_id, now)
+    settle_rejects(lake.store, dataset.ledger_key, batch_id, receipt.files)
+    lake.ledger.settle_batch(batch_id, dataset.ledger_key, receipt, snapshot_id, now)
     return now
 
 
-def abandon(lake: Lake, dataset: Dataset, batch_id: str) -> None:
+def abandon(lake: Lake, dataset: TableDefinition, batch_id: str) -> None:
     """Remove the data files and the rejects of a batch that was not committed."""
     lake.store.remove_tree(folder_of(dataset, batch_id))
-    drop_waiting_rejects(lake.store, dataset.name, batch_id)
+    drop_waiting_rejects(lake.store, dataset.ledger_key, batch_id)
     lake.ledger.abandon_batch(batch_id)
 
 
-def folder_of(dataset: Dataset, batch_id: str) -> str:
-    return f"{CURATED}/{dataset.name}/data/{batch_id}"
+def folder_of(table: TableDefinition, batch_id: str) -> str:
+    return f"{folder_in_lake(table)}/data/{batch_id}"
 
 
 def _shrinks_to(dataset: Dataset, file: FileRow) -> float:

@@ -10,15 +10,17 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from slice_platform.aws import AwsAccess, told
 from slice_platform.errors import StoreUnavailable
 from slice_platform.lake.lake import CURATED, Lake
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.s3_files import outage
 from slice_platform.settings import Settings
 
 Identifier = tuple[str, str]
 
 
-def identifier(lake: Lake, name: str) -> Identifier:
-    """How the catalog knows the curated table of a dataset."""
-    return lake.settings.catalog_namespace, name
+def identifier(lake: Lake, table: TableDefinition) -> Identifier:
+    """How the catalog knows a table."""
+    settings = lake.settings
+    return settings.catalog_namespace if table.tier == CURATED else settings.business_namespace, table.name
 
 
 def catalog_of(lake: Lake) -> Catalog:

@@ -1,6 +1,7 @@
 """A dataset is a folder: contract.yaml says what it is, defs.yaml what the platform does with it."""
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from slice_platform.lake.contract import Column, Contract, load_contract
 from slice_platform.lake.file_sets import SetSpec
 from slice_platform.lake.header_sample import AgreedHeader, SampleFormat, read_agreed_header, refuse_other_contract
 from slice_platform.lake.partitions import Grain, PartitionBy, beginning
+from slice_platform.lake.table_definition import Tier
+from slice_platform.lake.types import LogicalType
 from slice_platform.yaml_lines import YamlFile, read_yaml
 
 COMPONENT = "slice_platform.components.lake_dataset.LakeDataset"
@@ -23,6 +26,11 @@ TIER_TAG = "slice/tier"  # set by the platform
 # What Dagster accepts.
 _OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
 _TAG_KEY, _TAG_VALUE = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII), re.compile(r"[\w.-]{0,63}", re.ASCII)
+OWN_COLUMNS = (
+    ("_file_id", LogicalType("integer")),
+    ("_row", LogicalType("integer")),
+    ("_ingested_at", LogicalType("timestamp", has_zone=True)),
+)
 _PATH_PARTS = ("year", "month", "day", "hour")
 
 
@@ -144,6 +152,36 @@ class Dataset:
     contract: Contract
     spec: DatasetSpec
     headers: tuple[AgreedHeader | None, ...] = ()  # one for each of spec.files
+
+    @property
+    def tier(self) -> Tier:
+        return "curated"
+
+    @property
+    def ledger_key(self) -> str:
+        return self.name
+
+    @property
+    def folder(self) -> Path:
+        return self.contract.path.parent
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.contract.columns
+
+    @property
+    def own_columns(self) -> tuple[tuple[str, LogicalType], ...]:
+        return OWN_COLUMNS
+
+    @cached_property
+    def terms(self) -> dict[str, str]:
+        """Table properties: what decides which rows enter the table, beyond its columns."""
+        decides = self.key and self.spec.mode != "append"
+        return {
+            "slice.mode": self.spec.mode,
+            "slice.key": json.dumps(sorted(self.key)),
+            "slice.order-by": json.dumps(self.spec.order_by if decides else []),
+        }
 
     @cached_property
     def key(self) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ from pyiceberg.table import Table, Transaction
 from pyiceberg.table.update.schema import UpdateSchema
 
 from slice_platform.errors import ContractError
-from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.table_definition import TableDefinition, names_of
 from slice_platform.lake.table_schema import divided_by, logical_type, partition_spec_of, schema_of
 from slice_platform.yaml_lines import Place, read_yaml
 
-_REQUIRED, _MODE, _KEY, _ORDER_BY = "slice.required", "slice.mode", "slice.key", "slice.order-by"
+_REQUIRED = "slice.required"
 _COLUMNS: Place = ("schema", 0, "properties")
 
 
@@ -33,19 +33,12 @@ class _Problem:
     file: str = "contract.yaml"
 
 
-def terms(dataset: Dataset) -> dict[str, str]:
+def terms(dataset: TableDefinition) -> dict[str, str]:
     """Table properties: what decides which rows enter the table, beyond its columns."""
-    spec = dataset.spec
-    decides = dataset.key and spec.mode != "append"
-    return {
-        _MODE: spec.mode,
-        _KEY: json.dumps(sorted(dataset.key)),
-        _ORDER_BY: json.dumps(spec.order_by if decides else []),
-        _REQUIRED: json.dumps(_required(dataset)),
-    }
+    return {**dataset.terms, _REQUIRED: json.dumps(_required(dataset))}
 
 
-def refuse_contradictions(table: Table, dataset: Dataset, *, anew: bool = False) -> None:
+def refuse_contradictions(table: Table, dataset: TableDefinition, *, anew: bool = False) -> None:
     """Return if the table can follow the contract. One without rows follows nearly anything.
 
     It can gain optional columns, at any place and inside objects; decimals can gain digits before the point; what
@@ -64,7 +57,7 @@ def refuse_contradictions(table: Table, dataset: Dataset, *, anew: bool = False)
         found = [*rows, *lasting]
     if not found:
         return
-    folder = dataset.contract.path.parent
+    folder = dataset.folder
     told = "\n".join(f"  {read_yaml(folder / one.file).error(one.place, one.says)}" for one in found)
     again = f"make the whole table again from raw with `slice rebuild {dataset.name}`, or "
     raise ContractError(
@@ -73,7 +66,13 @@ def refuse_contradictions(table: Table, dataset: Dataset, *, anew: bool = False)
     )
 
 
-def adopt(transaction: Transaction, table: Table, dataset: Dataset, *, anew: bool = False) -> None:
+def can_follow(table: Table, dataset: TableDefinition) -> bool:
+    """Whether rows may be added under the definition as it is now, without making every row anew."""
+    rows = (*_of_columns(table, dataset), *_of_requirements(table, dataset), *_of_terms(table, dataset))
+    return _is_empty(table) or not rows
+
+
+def adopt(transaction: Transaction, table: Table, dataset: TableDefinition, *, anew: bool = False) -> None:
     """Stage in the transaction what the contract changed; nothing where nothing changed.
 
     `anew` is for a transaction that replaces every row of the table: then it takes any change.
@@ -96,7 +95,7 @@ def adopt(transaction: Transaction, table: Table, dataset: Dataset, *, anew: boo
     transaction.set_properties(terms(dataset))
 
 
-def adopted_schema(table: Table, dataset: Dataset, *, anew: bool = False) -> Schema:
+def adopted_schema(table: Table, dataset: TableDefinition, *, anew: bool = False) -> Schema:
     """The schema that the table will have, with the field ids that `adopt` will give: for writing its data files."""
     transaction = table.transaction()  # never committed
     adopt(transaction, table, dataset, anew=anew)
@@ -109,7 +108,7 @@ def _is_empty(table: Table) -> bool:
     return not int(counted or 0)
 
 
-def _is_current(table: Table, dataset: Dataset) -> bool:
+def _is_current(table: Table, dataset: TableDefinition) -> bool:
     wanted, found = schema_of(dataset), table.schema()
     has_terms = all(table.properties.get(name) == value for name, value in terms(dataset).items())
     is_divided = divided_by(table.spec(), found) == divided_by(partition_spec_of(dataset, wanted), wanted)
@@ -121,18 +120,18 @@ def _shape(fields: Iterable[ice.NestedField]) -> list[tuple[str, str, str | None
     return [(field.name, str(logical_type(field.field_type)), field.doc) for field in fields]
 
 
-def _required(dataset: Dataset) -> list[str]:
+def _required(dataset: TableDefinition) -> list[str]:
     """A row whose partition cannot be told is rejected, too."""
     by = dataset.partition.column if dataset.partition else None
-    return sorted(c.name for c in dataset.contract.columns if c.required or c.name == by)
+    return sorted(c.name for c in dataset.columns if c.required or c.name == by)
 
 
-def _of_columns(table: Table, dataset: Dataset) -> Iterator[_Problem]:
+def _of_columns(table: Table, dataset: TableDefinition) -> Iterator[_Problem]:
     wanted, found = schema_of(dataset), table.schema()
     for gone in _gone((), found.fields, wanted.fields):
         yield _Problem(_COLUMNS, f"{gone}; the table holds it")
     there = {field.name: field for field in found.fields}
-    for at, name in enumerate(dataset.contract.names):
+    for at, name in enumerate(names_of(dataset)):
         if name in there:
             field = wanted.find_field(name)
             for says in _differences((name,), there[name].field_type, field.field_type):
@@ -167,10 +166,10 @@ def _differences(path: tuple[str, ...], found: ice.IcebergType, wanted: ice.Iceb
         yield f"{'.'.join(path)!r} is {_word(wanted)}, but the table holds {_word(found)}"
 
 
-def _of_requirements(table: Table, dataset: Dataset) -> Iterator[_Problem]:
+def _of_requirements(table: Table, dataset: TableDefinition) -> Iterator[_Problem]:
     there = {field.name for field in table.schema().fields}
     kept = json.loads(table.properties.get(_REQUIRED, json.dumps(_required(dataset))))
-    for at, name in enumerate(dataset.contract.names):
+    for at, name in enumerate(names_of(dataset)):
         if name in _required(dataset) and (name not in there or name not in kept):
             says = (
                 f"{name!r} is newly required, and rows of the table may lack it; leave it optional, with a `quality` "
@@ -179,9 +178,9 @@ def _of_requirements(table: Table, dataset: Dataset) -> Iterator[_Problem]:
             yield _Problem((*_COLUMNS, at, "required"), says)
 
 
-def _of_terms(table: Table, dataset: Dataset) -> Iterator[_Problem]:
+def _of_terms(table: Table, dataset: TableDefinition) -> Iterator[_Problem]:
     now, file = terms(dataset), "defs.yaml"
-    for name in (_MODE, _KEY, _ORDER_BY):
+    for name in dataset.terms:
         kept = table.properties.get(name, now[name])  # a table of an earlier release does not tell
         if kept != now[name]:
             field = name.removeprefix("slice.").replace("-", "_")
@@ -189,7 +188,7 @@ def _of_terms(table: Table, dataset: Dataset) -> Iterator[_Problem]:
             yield _Problem(("attributes", field), says, file)
 
 
-def _of_division(table: Table, dataset: Dataset) -> Iterator[_Problem]:
+def _of_division(table: Table, dataset: TableDefinition) -> Iterator[_Problem]:
     """What stays once anything was committed: earlier snapshots, the ledger and the UI know the table's partitions."""
     if table.current_snapshot() is None:
         return

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from slice_platform.aws import AwsAccess
 from slice_platform.lake.dataset import Dataset, load_datasets, pick
+from slice_platform.lake.table_definition import Tier
 from slice_platform.ledger import Ledger
 from slice_platform.settings import Settings
 from slice_platform.store import Store, open_store
 
-LANDING, RAW, CURATED, QUARANTINE = "landing", "raw", "curated", "quarantine"
+LANDING, RAW, QUARANTINE = "landing", "raw", "quarantine"
+CURATED: Tier = "curated"
+BUSINESS: Tier = "business"
 STRAYS = "_strays"  # where objects of no dataset are set aside
 
 

@@ -24,7 +24,7 @@ from slice_platform.lake.raw_view import raw_columns, raw_view
 from slice_platform.lake.scan_cost import ScanCost
 from slice_platform.lake.sql_tree import ALLOWED, Node, read_statement
 from slice_platform.lake.table import load_table
-from slice_platform.lake.views import View, curated_columns, curated_view, no_rows
+from slice_platform.lake.views import View, columns_of, table_view, no_rows
 from slice_platform.sql_text import literal, quoted
 
 _CATALOG = ("TABLE_FUNCTION", "SHOW_REF")
@@ -72,7 +72,7 @@ def _views(lake: Lake, connection: duckdb.DuckDBPyConnection, tree: Node) -> dic
     views: dict[tuple[str, str], View] = {}
     for name, dataset in found.items():
         if name in tables:
-            views[name] = curated_view(dataset, tables[name], filters[name])
+            views[name] = table_view(dataset, tables[name], filters[name])
         elif name[0] == RAW:
             views[name] = raw_view(lake, connection, dataset)
     return views
@@ -96,7 +96,7 @@ def _offer(lake: Lake, connection: duckdb.DuckDBPyConnection, views: dict[tuple[
 
 
 def _columns(tier: str, dataset: Dataset) -> list[tuple[str, str]]:
-    return curated_columns(dataset) if tier == CURATED else raw_columns(dataset)
+    return columns_of(dataset) if tier == CURATED else raw_columns(dataset)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:

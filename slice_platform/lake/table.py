@@ -1,4 +1,4 @@
-"""The curated tables: Iceberg, created from the contract, changed by one commit function.
+"""The curated and business tables: Iceberg, created from their definition, changed by one commit function.
 
 Engines only write Parquet; `commit` is the one place that makes it visible, all partitions of a batch in
 one snapshot. pyiceberg's own retry is off: it would append again what another writer has just appended.
@@ -24,10 +24,10 @@ from pyiceberg.table.snapshots import Snapshot
 
 from slice_platform.errors import CommitLost
 from slice_platform.lake.catalog import catalog_of, identifier, told_by_catalog, uri_of
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.evolution import adopt, refuse_contradictions, terms
-from slice_platform.lake.lake import CURATED, Lake
+from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import PartitionBy, key_of_iceberg_value
+from slice_platform.lake.table_definition import TableDefinition, folder_in_lake
 from slice_platform.lake.table_schema import partition_spec_of, schema_of
 
 EVERYTHING = AlwaysTrue()
@@ -59,17 +59,17 @@ class DataFile:
     iceberg: IcebergFile
 
 
-def load_table(lake: Lake, dataset: Dataset) -> Table | None:
-    """The curated table, or None where nothing was ever published."""
+def load_table(lake: Lake, dataset: TableDefinition) -> Table | None:
+    """The table, or None where nothing was ever published."""
     try:
         with told_by_catalog("load the table", dataset.name):
-            return catalog_of(lake).load_table(identifier(lake, dataset.name))
+            return catalog_of(lake).load_table(identifier(lake, dataset))
     except NoSuchTableError:
         return None
 
 
-def ensure_table(lake: Lake, dataset: Dataset, *, anew: bool = False) -> Table:
-    """The curated table, created from the contract if need be. What the contract changed since comes with `commit`.
+def ensure_table(lake: Lake, dataset: TableDefinition, *, anew: bool = False) -> Table:
+    """The table, created from its definition if need be. What that changed since comes with `commit`.
 
     With `anew` every row is going to be replaced, so that the table can follow any change.
 
@@ -80,7 +80,7 @@ def ensure_table(lake: Lake, dataset: Dataset, *, anew: bool = False) -> Table:
     if table is not None:
         refuse_contradictions(table, dataset, anew=anew)
         return table
-    schema, named = schema_of(dataset), identifier(lake, dataset.name)
+    schema, named = schema_of(dataset), identifier(lake, dataset)
     try:
         with told_by_catalog("create the table", dataset.name):
             with suppress(NamespaceAlreadyExistsError):
@@ -88,7 +88,7 @@ def ensure_table(lake: Lake, dataset: Dataset, *, anew: bool = False) -> Table:
             return catalog_of(lake).create_table(
                 named,
                 schema,
-                location=uri_of(lake.store.path(f"{CURATED}/{dataset.name}")),
+                location=uri_of(lake.store.path(folder_in_lake(dataset))),
                 partition_spec=partition_spec_of(dataset, schema),
                 properties={**_PROPERTIES, **terms(dataset)},
             )
@@ -124,7 +124,7 @@ def commit(
     remove: Iterable[DataFile],
     add: list[str],
     batch_id: str,
-    dataset: Dataset | None = None,
+    dataset: TableDefinition | None = None,
     anew: bool = False,
 ) -> Snapshot:
     """Replace data files in one snapshot: readers see the table before it or after it. Not retried.
@@ -171,7 +171,7 @@ def snapshot_of_batch(table: Table | None, batch_id: str) -> Snapshot | None:
     return None
 
 
-def fence(lake: Lake, dataset: Dataset) -> Table:
+def fence(lake: Lake, dataset: TableDefinition) -> Table:
     """The table after one more commit, which changes no row: none that is still under way can come through now.
 
     An answer that did not come leaves open whether a commit will yet take place. Each is made against the version

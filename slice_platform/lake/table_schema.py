@@ -1,4 +1,4 @@
-"""The Iceberg schema of a curated table, made from the contract."""
+"""The Iceberg schema of a table, made from its definition."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform, Transform, YearTransform
 
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.partitions import Grain
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.lake.types import Field, LogicalType
 
 _TRANSFORMS: dict[Grain, type[Transform]] = {  # type: ignore[type-arg]  # each transform has types of its own
@@ -19,15 +19,15 @@ _TRANSFORMS: dict[Grain, type[Transform]] = {  # type: ignore[type-arg]  # each 
 }
 
 
-def schema_of(dataset: Dataset) -> Schema:
-    """The contract's columns and the three of the platform, all optional: the audit enforces what is required."""
+def schema_of(dataset: TableDefinition) -> Schema:
+    """The columns of the definition and those of the platform, all optional: the audit enforces what is required."""
     ids = iter(range(1, 1_000_000))
     fields = [
         ice.NestedField(next(ids), c.name, _iceberg_type(c.type, ids), doc=c.description)
-        for c in dataset.contract.columns
+        for c in dataset.columns
     ]
-    own = (("_file_id", ice.LongType()), ("_row", ice.LongType()), ("_ingested_at", ice.TimestamptzType()))
-    return Schema(*fields, *(ice.NestedField(next(ids), name, kind) for name, kind in own))
+    own = [ice.NestedField(next(ids), name, _iceberg_type(kind, ids)) for name, kind in dataset.own_columns]
+    return Schema(*fields, *own)
 
 
 def _iceberg_type(logical: LogicalType, ids: Iterable[int]) -> ice.IcebergType:
@@ -57,7 +57,7 @@ def _iceberg_type(logical: LogicalType, ids: Iterable[int]) -> ice.IcebergType:
             return plain[kind]
 
 
-def partition_spec_of(dataset: Dataset, schema: Schema) -> PartitionSpec:
+def partition_spec_of(dataset: TableDefinition, schema: Schema) -> PartitionSpec:
     if dataset.partition is None:
         return PartitionSpec()
     grain, source = dataset.partition.grain, schema.find_field(dataset.partition.column)

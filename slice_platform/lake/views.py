@@ -1,4 +1,4 @@
-"""The tables of a query as DuckDB views, and the curated ones: over exactly the files of one snapshot."""
+"""The tables of a query as DuckDB views: over exactly the files of one snapshot."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pyiceberg.expressions import BooleanExpression
 from pyiceberg.table import Table
 
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.table import data_files
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.lake.table_schema import logical_type
 from slice_platform.lake.types import duckdb_type
 from slice_platform.sql_text import listed, quoted
-
-_OWN_COLUMNS = (("_file_id", "BIGINT"), ("_row", "BIGINT"), ("_ingested_at", "TIMESTAMPTZ"))
 
 
 @dataclass(frozen=True)
@@ -25,14 +23,14 @@ class View:
     stored_bytes: int = 0  # of the files in `paths`
 
 
-def curated_view(dataset: Dataset, table: Table, row_filter: BooleanExpression) -> View:
+def table_view(dataset: TableDefinition, table: Table, row_filter: BooleanExpression) -> View:
     """The rows of the current snapshot; those that the filter does not accept may be missing.
 
-    The columns are those the table holds, and NULL for those that its contract gained and no rows came with yet.
+    The columns are those the table holds, and NULL for those that its definition gained and no rows came with yet.
     """
     held = {field.name: duckdb_type(logical_type(field.field_type)) for field in table.schema().fields}
     names = {name.lower() for name in held}
-    wanted = {name: kind for name, kind in curated_columns(dataset) if name in held or name.lower() not in names}
+    wanted = {name: kind for name, kind in columns_of(dataset) if name in held or name.lower() not in names}
     columns = list({**wanted, **held}.items())
     files = data_files(table, dataset.partition, row_filter)
     if not files:
@@ -49,9 +47,10 @@ def curated_view(dataset: Dataset, table: Table, row_filter: BooleanExpression) 
     return View(sql, paths, _count_files(table), sum(file.size_bytes for file in files))
 
 
-def curated_columns(dataset: Dataset) -> list[tuple[str, str]]:
-    """Name and DuckDB type of each column of curated.<dataset>."""
-    return [*((c.name, duckdb_type(c.type)) for c in dataset.contract.columns), *_OWN_COLUMNS]
+def columns_of(dataset: TableDefinition) -> list[tuple[str, str]]:
+    """Name and DuckDB type of each column."""
+    own = [(name, duckdb_type(kind)) for name, kind in dataset.own_columns]
+    return [*((c.name, duckdb_type(c.type)) for c in dataset.columns), *own]
 
 
 def no_rows(columns: Iterable[tuple[str, str]]) -> str:

@@ -15,7 +15,7 @@ from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
 from slice_platform.lake.table import load_table
-from slice_platform.lake.views import curated_view
+from slice_platform.lake.views import table_view
 from slice_platform_tests.lake.query_fixtures import DAYS, lake_of_visits
 
 
@@ -34,7 +34,7 @@ def rows_without_pruning(lake: Lake, sql: str) -> pa.Table:
     """What DuckDB answers when it sees every file."""
     table = load_table(lake, lake.dataset("visits"))
     assert table is not None
-    view = curated_view(lake.dataset("visits"), table, AlwaysTrue())
+    view = table_view(lake.dataset("visits"), table, AlwaysTrue())
     with engine(lake) as connection:
         run(connection, "create schema curated")
         run(connection, f"create view curated.visits as {view.sql}")

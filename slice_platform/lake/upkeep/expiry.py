@@ -10,18 +10,18 @@ from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, RemoveSnapshotsUpdate
 
 from slice_platform.lake.catalog import told_by_catalog
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.table import LostRaceError, load_table
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.settings import Settings
 
 _NEWEST_KEPT = 3  # whatever their age
 
 
-def expire(lake: Lake, dataset: Dataset, now: datetime) -> int:
+def expire(lake: Lake, dataset: TableDefinition, now: datetime) -> int:
     """Forget the snapshots that nobody needs any more, in one commit; how many.
 
-    The caller holds `lake.ledger.exclusive(dataset.name)` and has called `recover`, which may need the
+    The caller holds `lake.ledger.exclusive(dataset.ledger_key)` and has called `recover`, which may need the
     snapshots of open batches.
 
     Raises:

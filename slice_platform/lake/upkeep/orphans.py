@@ -1,6 +1,6 @@
 """Objects that no snapshot of a table refers to: left by crashes, by expired snapshots, by lost races.
 
-Only what has the names of our data and metadata is ever touched, only below curated/<dataset>/, only when it is
+Only what has the names of our data and metadata is ever touched, only below <tier>/<table>/, only when it is
 older than the grace period, and only while everything the table needs can be read and is there.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from slice_platform.errors import UpkeepRefused
 from slice_platform.lake.attempts import recover
 from slice_platform.lake.batch import folder_of
-from slice_platform.lake.dataset import Dataset
-from slice_platform.lake.lake import CURATED, Lake
+from slice_platform.lake.lake import Lake
 from slice_platform.lake.table import load_table
+from slice_platform.lake.table_definition import TableDefinition, folder_in_lake
 from slice_platform.lake.upkeep.references import References
 from slice_platform.store import StoredObject
 
@@ -38,12 +38,12 @@ class Orphans:
         return sum(one.size_bytes for one in self.objects)
 
 
-def find_orphans(lake: Lake, dataset: Dataset, now: datetime) -> Orphans:
+def find_orphans(lake: Lake, dataset: TableDefinition, now: datetime) -> Orphans:
     """What `remove_orphans` would delete. Changes nothing, and needs no lock."""
-    return _find(lake, dataset, now, References(lake, dataset.name))
+    return _find(lake, dataset, now, References(lake, dataset))
 
 
-def remove_orphans(lake: Lake, dataset: Dataset, now: datetime) -> Orphans:
+def remove_orphans(lake: Lake, dataset: TableDefinition, now: datetime) -> Orphans:
     """Delete what nothing refers to; what was deleted. Raw, quarantine and landing are never looked at.
 
     Looks without holding the dataset, as reading all metadata may take long, and once more, quickly, while it
@@ -52,11 +52,11 @@ def remove_orphans(lake: Lake, dataset: Dataset, now: datetime) -> Orphans:
     Raises:
         UpkeepRefused: it cannot be told for sure what the table needs; nothing was deleted.
     """
-    references = References(lake, dataset.name)
+    references = References(lake, dataset)
     suspects = _find(lake, dataset, now, references).objects
     if not suspects:
         return Orphans()
-    with lake.ledger.exclusive(dataset.name):
+    with lake.ledger.exclusive(dataset.ledger_key):
         recover(lake, dataset)  # from here on there is no open batch, and nobody commits
         table = load_table(lake, dataset)
         needed = references.of(table) if table else {one.key for one in suspects}
@@ -78,14 +78,14 @@ def remove_abandoned_spill(lake: Lake, now: datetime) -> list[str]:
     return removed
 
 
-def _find(lake: Lake, dataset: Dataset, now: datetime, references: References) -> Orphans:
+def _find(lake: Lake, dataset: TableDefinition, now: datetime, references: References) -> Orphans:
     before = load_table(lake, dataset)
-    there = list(lake.store.list(f"{CURATED}/{dataset.name}/"))
+    there = list(lake.store.list(f"{folder_in_lake(dataset)}/"))
     if before is None:
         if there:
             raise UpkeepRefused(
                 f"Looking for objects of {dataset.name!r} that nothing refers to: the catalog knows no table "
-                f"curated.{dataset.name}, but {CURATED}/{dataset.name}/ holds {len(there)} objects. Nothing was "
+                f"{dataset.tier}.{dataset.name}, but {folder_in_lake(dataset)}/ holds {len(there)} objects. Nothing was "
                 "deleted. Restore the catalog; if the table was dropped on purpose, remove the folder by hand."
             )
         return Orphans()
@@ -96,7 +96,7 @@ def _find(lake: Lake, dataset: Dataset, now: datetime, references: References) -
             "the partitions they belong to."
         )
     # After the listing: what a commit made meanwhile is not listed, or is referred to by now, or its batch is open.
-    open_now = [folder_of(dataset, batch.id) for batch in lake.ledger.open_batches(dataset.name)]
+    open_now = [folder_of(dataset, batch.id) for batch in lake.ledger.open_batches(dataset.ledger_key)]
     table = load_table(lake, dataset)
     needed = references.of(table) if table else {one.key for one in there}
     old = [one for one in there if one.key not in needed and _is_old(lake, one, now) and _is_ours(dataset, one)]
@@ -107,8 +107,8 @@ def _is_old(lake: Lake, one: StoredObject, now: datetime) -> bool:
     return one.written_at is not None and one.written_at < now - _grace(lake)
 
 
-def _is_ours(dataset: Dataset, one: StoredObject) -> bool:
-    return _OURS.fullmatch(one.key.removeprefix(f"{CURATED}/{dataset.name}/")) is not None
+def _is_ours(dataset: TableDefinition, one: StoredObject) -> bool:
+    return _OURS.fullmatch(one.key.removeprefix(f"{folder_in_lake(dataset)}/")) is not None
 
 
 def _lies_in(key: str, folders: Iterable[str]) -> bool:

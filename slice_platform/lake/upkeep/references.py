@@ -6,7 +6,8 @@ from pyiceberg.table import Table
 
 from slice_platform.aws import told
 from slice_platform.errors import SliceError, UpkeepRefused
-from slice_platform.lake.lake import CURATED, Lake
+from slice_platform.lake.lake import Lake
+from slice_platform.lake.table_definition import TableDefinition, folder_in_lake
 
 
 @dataclass
@@ -14,9 +15,13 @@ class References:
     """Reads each manifest once, however many snapshots and however many questions share it."""
 
     lake: Lake
-    name: str  # of the dataset
+    table: TableDefinition
     _of_list: dict[str, list[str]] = field(default_factory=dict)  # manifest list -> keys of its manifests
     _of_manifest: dict[str, frozenset[str]] = field(default_factory=dict)  # manifest -> keys of its data files
+
+    @property
+    def _folder(self) -> str:
+        return folder_in_lake(self.table)
 
     def of(self, table: Table) -> set[str]:
         """The keys of all objects that any snapshot or the metadata of the table needs.
@@ -46,7 +51,7 @@ class References:
         path = snapshot.manifest_list
         try:
             if path not in self._of_list:
-                with told("read the manifests of", self.name):
+                with told("read the manifests of", self.table.name):
                     self._read(table, path, snapshot.manifests(table.io))
         except SliceError:
             raise  # the store did not answer: that says nothing of the metadata
@@ -68,14 +73,14 @@ class References:
         self._of_list[path] = keys
 
     def _key(self, uri: str) -> str:
-        below = f"{self.lake.store.path(CURATED)}/{self.name}/"
+        below = f"{self.lake.store.path(self._folder)}/"
         path = uri.removeprefix("file://") if self.lake.store.is_local else uri
         if not path.startswith(below):
             raise self._refusal(f"its metadata refers to {uri!r}, which does not lie below {below!r}")
-        return f"{CURATED}/{self.name}/{path.removeprefix(below)}"
+        return f"{self._folder}/{path.removeprefix(below)}"
 
     def _refusal(self, problem: str) -> UpkeepRefused:
         return UpkeepRefused(
-            f"Looking for objects of {self.name!r} that nothing refers to: {problem}. Nothing was deleted. Restore "
+            f"Looking for objects of {self.table.name!r} that nothing refers to: {problem}. Nothing was deleted. Restore "
             "the catalog or the object, and run the upkeep again."
         )
