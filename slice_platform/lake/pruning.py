@@ -29,6 +29,7 @@ from pyiceberg.expressions import (
 from pyiceberg.schema import Schema
 
 from slice_platform.lake.lake import CURATED
+from slice_platform.lake.sql_intervals import without_shift
 from slice_platform.lake.sql_tree import Node
 
 Value: TypeAlias = str | int | Decimal
@@ -203,6 +204,7 @@ def _decimal(text: str, kind: ice.DecimalType) -> Decimal | None:
 
 
 def _temporal(node: Node, kind: ice.IcebergType) -> str | None:
+    node, shift = without_shift(node)
     cast = node.node("type_expr").text("type_name").lower() if node.type == "OPERATOR_CAST" else ""
     text = (node.node("child") if cast else node).node("literal")
     written = _MOMENT.fullmatch(text.text("text")) if text.text("kind") == "STRING" else None
@@ -210,16 +212,19 @@ def _temporal(node: Node, kind: ice.IcebergType) -> str | None:
         return None
     if (written["zone"] and cast in _LOCAL_CASTS) or (written["time"] and cast == "date"):
         return None
+    if shift and not cast:
+        return None  # of a text without a type DuckDB may read the operator otherwise
     try:
-        read = datetime.fromisoformat(written[0])
-    except ValueError:
+        read = datetime.fromisoformat(written[0]) + shift
+    except (ValueError, OverflowError):
         return None
     moment = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    is_instant = cast in _ZONED_CASTS  # the session's zone is UTC, and by it a column without one is compared
     match kind:
-        case ice.TimestamptzType():  # the session's zone is UTC
+        case ice.TimestamptzType():
             return moment.isoformat()
         case ice.TimestampType():
-            return None if written["zone"] or cast in _ZONED_CASTS else moment.replace(tzinfo=None).isoformat()
+            return None if written["zone"] and not is_instant else moment.replace(tzinfo=None).isoformat()
         case _:
-            is_day = moment.time() == datetime.min.time() and not written["zone"] and (cast or not written["time"])
-            return moment.date().isoformat() if is_day else None
+            is_plain = is_instant or (not written["zone"] and bool(cast or not written["time"]))
+            return moment.date().isoformat() if is_plain and moment.time() == datetime.min.time() else None

@@ -56,6 +56,11 @@ PRUNED = {
     "seen >= '2013-01-06T00:00:00Z'": 1,
     "seen < TIMESTAMPTZ '2013-01-02 01:00:00+02'": 1,
     "seen < TIMESTAMP '2013-01-01 12:00:00'": 1,
+    "moment < TIMESTAMPTZ '2013-01-02 00:00:00'": 1,
+    "day >= TIMESTAMPTZ '2013-01-05 00:00:00+00:00'": 2,
+    "day > DATE '2013-01-05' - interval 1 day": 2,
+    "seen < TIMESTAMPTZ '2013-01-04 00:00:00+00' - interval '48 hours'": 1,
+    "seen < TIMESTAMPTZ '2013-01-01 00:00:00+00' + interval 1 week - interval 6 days": 1,
     "id = 'v2-03'": 1,
     "id >= 'v4'": 2,
     "n = 301": 1,
@@ -87,7 +92,8 @@ NOT_PRUNED = (
     "day IS NOT DISTINCT FROM '2013-01-03'",
     "day = (SELECT DATE '2013-01-03')",
     "day = '2013-01-03' COLLATE nocase",
-    "moment < TIMESTAMPTZ '2013-01-02 00:00:00'",
+    "moment < TIMESTAMP '2013-02-02 00:00:00' - interval 1 month",
+    "moment < TIMESTAMP '2013-01-04 00:00:00' - interval (n) day",
     "moment < '2013-01-02 00:00:00+02'",
     "ratio > 4.5",  # NaN counts as greater, and bounds do not know it
     "n = 101.0",
@@ -160,7 +166,13 @@ def test_pruning_changes_no_answer(lake: Lake, sql: str) -> None:
 
 
 _DAYS = ("'2013-01-02'", "date '2013-01-03'", "timestamp '2013-01-04 00:00:00'", "timestamptz '2013-01-04 01:00:00+01'")
-_MOMENTS = (*_DAYS, "timestamp '2013-01-02 08:00:00.000004'", "'2013-01-05 10:00'", "'2013-01-04T00:00:00+02'", "null")
+_SHIFTED = (
+    "date '2013-01-03' - interval 1 day",
+    "timestamp '2013-01-02 08:00:00' + interval 36 hours",
+    "timestamptz '2013-01-05 01:00:00+01' - interval '2 days'",
+    "timestamp '2013-02-02 00:00:00' - interval 1 month",
+)
+_MOMENTS = (*_DAYS, *_SHIFTED, "timestamp '2013-01-02 08:00:00.000004'", "'2013-01-05 10:00'", "'2013-01-04T00:00:00+02'", "null")
 _NUMBERS = ("102", "-1", "25.5", "25.25", "1e2", "2.03", "99999999999999999999", "0.001", "'101'", "null")
 _TEXTS = ("'v1-01'", "'v'", "''", "'v3-07'", "null")
 _FITTING = {
