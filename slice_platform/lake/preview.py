@@ -8,15 +8,16 @@ from itertools import islice
 import duckdb
 
 from slice_platform.engine import run
+from slice_platform.lake.classification import is_closed
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.rejects import HEADER, folder_of
+from slice_platform.lake.table_definition import TableDefinition, names_of
 from slice_platform.records import FileRow
 from slice_platform.sql_text import quoted
 
 HIDDEN = "(classified)"
-_OPEN_CLASSES = (None, "public", "internal")
 _MOST_CHARACTERS = 60
 _MOST_RAW_CHARACTERS = 120
 _HEAD_BYTES = 64 * 1024  # of a rejects.csv; below what Python's csv takes as one field
@@ -32,16 +33,16 @@ class ShownReject:
     raw: str
 
 
-def preview(connection: duckdb.DuckDBPyConnection, dataset: Dataset, paths: list[str], rows: int) -> str:
+def preview(connection: duckdb.DuckDBPyConnection, table: TableDefinition, paths: list[str], rows: int) -> str:
     """The first rows of a partition, of which these are the data files, in the table's order; a Markdown table."""
     if not paths:
         return "no rows"
     columns = [
-        f"left({quoted(c.name)}::varchar, {_MOST_CHARACTERS})" if c.classification in _OPEN_CLASSES else f"'{HIDDEN}'"
-        for c in dataset.contract.columns
+        f"'{HIDDEN}'" if is_closed(c.classification) else f"left({quoted(c.name)}::varchar, {_MOST_CHARACTERS})"
+        for c in table.columns
     ]
-    found = run(connection, f"select {', '.join(columns)} from {existing_rows(dataset, paths[:1])} limit {rows}")
-    head = [dataset.contract.names, ["---"] * len(columns)]
+    found = run(connection, f"select {', '.join(columns)} from {existing_rows(table, paths[:1])} limit {rows}")
+    head = [names_of(table), ["---"] * len(columns)]
     return "\n".join("| " + " | ".join(_cell(value) for value in row) + " |" for row in [*head, *found])
 
 
@@ -63,7 +64,7 @@ def rejects_key(file: FileRow) -> str:
 
 
 def _shown(dataset: Dataset, line: str, column: str, reason: str, raw: str) -> ShownReject:
-    closed = {c.name for c in dataset.contract.columns if c.classification not in _OPEN_CLASSES}
+    closed = {c.name for c in dataset.contract.columns if is_closed(c.classification)}
     return ShownReject(
         line=line,
         column=column,

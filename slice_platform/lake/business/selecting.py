@@ -1,0 +1,69 @@
+"""The model at work: its rows of one partition in a table of DuckDB, and what goes wrong there told as ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from slice_platform.engine import run
+from slice_platform.errors import ModelFailed, SettingsError, StoreUnavailable, TransientError
+from slice_platform.lake.business.definition import BusinessTable
+from slice_platform.lake.business.hashing import hash_variables
+from slice_platform.settings import Settings
+
+MADE = "made"  # the table that holds the rows
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, table: BusinessTable, settings: Settings) -> None:
+    """DuckDB can hash personal data, if the model asks for it.
+
+    Raises:
+        SettingsError: it does, and there is no key.
+    """
+    if table.treated.needs_key:
+        set_hash_key(connection, settings, f"Building business.{table.name}")
+
+
+def set_hash_key(connection: duckdb.DuckDBPyConnection, settings: Settings, doing: str) -> None:
+    """Raises SettingsError where there is no key."""
+    if settings.personal_hash_key is None:
+        raise SettingsError(
+            f"{doing}: personal data is to be hashed, and SLICE_PERSONAL_HASH_KEY is not set. Make a key once with "
+            "`openssl rand -hex 32`, keep it as a secret, and give it to every process of the platform."
+        )
+    for statement in hash_variables(settings.personal_hash_key.get_secret_value().encode()):
+        run(connection, statement)
+
+
+def select_into(connection: duckdb.DuckDBPyConnection, table: BusinessTable, key: str) -> None:
+    """The rows of the partition are in `MADE`.
+
+    Raises:
+        ModelFailed: the SQL fails on the data.
+        TransientError: memory ran out.
+        StoreUnavailable: a file could not be read.
+    """
+    with _told(table, key):
+        run(connection, f"create or replace temp table {MADE} as {table.select_at(key)}")
+
+
+@contextmanager
+def _told(table: BusinessTable, key: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise TransientError(
+            f"Building business.{table.name}, partition {key}: it needs more memory than it may use. Let the model "
+            f"group earlier or read less, or raise SLICE_DUCKDB_MEMORY_LIMIT. {error}"
+        ) from error
+    except duckdb.IOException as error:
+        raise StoreUnavailable(
+            f"Building business.{table.name}: a file of the lake could not be read. {error}"
+        ) from error
+    except (duckdb.InternalException, duckdb.FatalException):
+        raise  # a defect of the engine, not of the model
+    except duckdb.Error as error:
+        raise ModelFailed(
+            f"Building business.{table.name}, partition {key}: {table.bound.text.path} fails on the data: {error} "
+            "Nothing was changed. Mend the model, e.g. with try_cast or nullif, or the data."
+        ) from error
