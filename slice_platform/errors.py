@@ -8,6 +8,8 @@
     │   ├── UnknownDataset      no folder under defs/ has that name
     │   ├── UnknownFile         the ledger knows no file of that name, or several
     │   ├── QueryRefused        the SQL is not one read-only statement over the lake
+    │   ├── ModelFailed         the SQL of a business table fails on the data
+    │   ├── ProjectionRefused   a database cannot have a table of the lake as it is asked for
     │   ├── RebuildRefused      a partition cannot be rebuilt without losing rows
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
     │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
@@ -58,6 +60,14 @@ class UnknownFile(PermanentError):
 
 class QueryRefused(PermanentError):
     """The SQL is not a single read-only statement over the lake's tables."""
+
+
+class ModelFailed(PermanentError):
+    """The SQL of a business table was understood, and fails on the rows that it reads."""
+
+
+class ProjectionRefused(PermanentError):
+    """A database cannot have a copy of a table as it is asked for; nothing of it was changed."""
 
 
 class RebuildRefused(PermanentError):

@@ -6,6 +6,7 @@ A commit to a table is announced here first (`open_batch`) and booked afterwards
 that a crash in between is found and finished by the next run.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from slice_platform.errors import DatasetBusy
-from slice_platform.ledger_booking import book_file, book_withdrawal, move_to_duplicate, note_hidden
+from slice_platform.ledger_booking import book_built, book_file, book_withdrawal, move_to_duplicate, note_hidden
 from slice_platform.ledger_tables import (
     add_missing_columns,
     batches,
+    built_partitions,
     file_partitions,
     files,
     hidden_rows,
@@ -28,7 +30,7 @@ from slice_platform.ledger_tables import (
     partitions,
 )
 from slice_platform.metadata_db import MetadataDb
-from slice_platform.records import BatchReceipt, FileRow, FileStatus, PartitionRow
+from slice_platform.records import BatchReceipt, BuiltPartition, FileRow, FileStatus, PartitionRow
 from slice_platform.store import StoredObject
 
 _MOST_PARAMETERS = 10_000
@@ -239,6 +241,7 @@ class Ledger:
             for withdrawal in receipt.withdrawn:
                 book_withdrawal(connection, withdrawal)
             note_hidden(connection, receipt.hidden)
+            book_built(connection, dataset, receipt.built)
             kept = _versions(connection, dataset) if receipt.keeps_versions else {}
             for keys in _slices(receipt.partitions):
                 connection.execute(
@@ -259,6 +262,26 @@ class Ledger:
             return [
                 PartitionRow(row.partition_key, row.version, row.rows, row.size_bytes, row.data_files) for row in rows
             ]
+
+    def versions(self) -> dict[str, dict[str, int]]:
+        """The version of every partition of every table, by table and key."""
+        found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        with self._engine.connect() as connection:
+            for row in connection.execute(
+                sa.select(partitions.c.dataset, partitions.c.partition_key, partitions.c.version)
+            ):
+                found[row.dataset][row.partition_key] = row.version
+        return dict(found)
+
+    def built(self, target: str) -> dict[str, dict[str, str]]:
+        """What each partition of a table that is made from others was made from, by key."""
+        wanted = sa.select(built_partitions).where(built_partitions.c.target == target)
+        with self._engine.connect() as connection:
+            return {row.partition_key: json.loads(row.inputs) for row in connection.execute(wanted)}
+
+    def book_built(self, target: str, built: Iterable[BuiltPartition]) -> None:
+        with self._engine.begin() as connection:
+            book_built(connection, target, built)
 
 
 _T = TypeVar("_T")

@@ -1,12 +1,14 @@
 """What a committed batch changes in the ledger: accounts, withdrawals, and whose rows hid whose."""
 
+import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from slice_platform.ledger_tables import file_partitions, files, hidden_rows
-from slice_platform.records import FileAccount, FileStatus, Withdrawal
+from slice_platform.ledger_tables import built_partitions, file_partitions, files, hidden_rows
+from slice_platform.records import BuiltPartition, FileAccount, FileStatus, Withdrawal
 
 
 def book_file(connection: sa.Connection, account: FileAccount) -> None:
@@ -43,6 +45,16 @@ def book_withdrawal(connection: sa.Connection, withdrawal: Withdrawal) -> None:
     now = {"status": withdrawal.status, "superseded_by": withdrawal.superseded_by}
     counts = {"rows_published": 0, "rows_duplicate": files.c.rows_duplicate + files.c.rows_published}
     connection.execute(files.update().where(files.c.id == withdrawal.file_id).values(**now, **counts))
+
+
+def book_built(connection: sa.Connection, target: str, built: Iterable[BuiltPartition]) -> None:
+    """The partitions are what their inputs gave; what was known of them before is replaced."""
+    now = datetime.now(UTC)
+    for one in built:
+        here = (built_partitions.c.target == target, built_partitions.c.partition_key == one.partition_key)
+        connection.execute(built_partitions.delete().where(*here))
+        values = {"target": target, "partition_key": one.partition_key, "built_at": now}
+        connection.execute(built_partitions.insert().values(**values, inputs=json.dumps(one.inputs, sort_keys=True)))
 
 
 def note_hidden(connection: sa.Connection, pairs: Iterable[tuple[int, int]]) -> None:

@@ -82,6 +82,15 @@ partitions = sa.Table(
     sa.Column("data_files", sa.Integer, nullable=False),
     sa.Column("updated_at", _utc, nullable=False),
 )
+# Of tables that are made from others, business tables and projections: what each partition was made from.
+built_partitions = sa.Table(
+    "built_partitions",
+    metadata,
+    sa.Column("target", sa.String(200), primary_key=True),
+    sa.Column("partition_key", sa.String(40), primary_key=True),
+    sa.Column("inputs", sa.Text, nullable=False),  # JSON: input -> digest of the versions it had
+    sa.Column("built_at", _utc, nullable=False),
+)
 
 
 def add_missing_columns(engine: sa.Engine) -> None:

@@ -1,5 +1,6 @@
 """The values that cross the ledger's border: what is known of a file, a batch and a partition."""
 
+import hashlib
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -94,6 +95,19 @@ class PartitionRows:
 
 
 @dataclass(frozen=True)
+class BuiltPartition:
+    """What a partition of a table that is made from others was made from: a digest of the versions of each input."""
+
+    partition_key: str
+    inputs: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Of all of its inputs together."""
+        return hashlib.sha256(repr(sorted(self.inputs.items())).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
 class BatchReceipt:
     """What is booked once a batch is committed."""
 
@@ -104,6 +118,7 @@ class BatchReceipt:
     withdrawn: tuple[Withdrawal, ...] = ()
     hidden: tuple[tuple[int, int], ...] = ()  # (a, b): a row of file a lost against one of file b
     makes_snapshot: bool = True  # False: nothing of the table changes, the receipt counts without a commit
+    built: tuple[BuiltPartition, ...] = ()  # of a business table
     keeps_versions: bool = False  # True: files are other ones, rows are not, and nothing downstream is behind
 
     def to_json(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from slice_platform.errors import SettingsError
@@ -66,8 +67,8 @@ class Settings(BaseSettings):
     )
     personal_hash_key: SecretStr | None = Field(
         default=None,
-        description="Secret of at least 32 characters by which personal data is hashed (HMAC-SHA256). Another key gives "
-        "other hashes, so that old ones no longer join.",
+        description="Secret of at least 32 characters by which personal data is hashed (HMAC-SHA256). With another key "
+        "new hashes no longer join old ones.",
     )
     query_role: Literal["analyst", "pii_reader"] = Field(
         default="analyst", description="Whose eyes `slice query` has: an analyst sees personal data masked."
@@ -261,6 +262,12 @@ class Settings(BaseSettings):
         return self.home_dir / "spill"
 
 
+def _shown(error: ErrorDetails) -> str:
+    """The value that is wrong; of a secret none."""
+    field = Settings.model_fields.get(str(error["loc"][0]))
+    return "***" if field is not None and "SecretStr" in str(field.annotation) else repr(error["input"])
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment and the project's `.env`; `overrides` win.
 
@@ -271,7 +278,7 @@ def load_settings(**overrides: object) -> Settings:
     try:
         settings = Settings(_env_file=folder / ".env", **overrides)  # type: ignore[arg-type]  # pydantic checks values
     except ValidationError as error:
-        found = "; ".join(f"SLICE_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
+        found = "; ".join(f"SLICE_{str(e['loc'][0]).upper()}={_shown(e)}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"Reading the settings failed: {found}. Mend the variable or the .env file.") from error
     if "home" in overrides or any(name.upper() == "SLICE_HOME" for name in os.environ):
         return settings

@@ -88,6 +88,7 @@ def on_aws(cloud: Cloud, postgres: Postgres) -> SettingsOf:
                 "lake_uri": f"s3://{bucket}/lake",
                 "catalog": "glue",
                 "catalog_namespace": f"curated_{len(known)}",
+                "business_namespace": f"business_{len(known)}",
                 "metadata_url": postgres.fresh_url(),
                 "aws_endpoint_url": cloud.url,
                 "aws_timeout_seconds": 10.0,

@@ -55,6 +55,7 @@ class Batch:
             file_bytes=self.lake.settings.target_file_bytes,
             bytes_per_row=self._bytes_per_row(plan),
             threads=self.lake.settings.duckdb_threads,
+            columns=len(self.dataset.columns),
         )
         return write_partitions(self.connection, self.dataset, plan.rewritten, target)
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from slice_platform.lake.classification import is_closed
+from slice_platform.lake.personal_rule import PersonalRule
 from slice_platform.lake.quality import QualityRule, read_quality, unique_rule
 from slice_platform.lake.service_levels import Freshness, read_freshness
 from slice_platform.lake.types import LogicalType
@@ -34,6 +36,7 @@ class Column:
     rules: ValueRules
     description: str | None
     classification: str | None
+    personal: PersonalRule | None = None  # what becomes of personal data on its way on, where no defs.yaml says
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,26 @@ def _column(source: YamlFile, prop: SchemaProperty, place: Place) -> Column:
         rules=read_value_rules(source, prop, logical, place),
         description=prop.description,
         classification=prop.classification,
+        personal=_personal(source, prop, place),
     )
+
+
+def _personal(source: YamlFile, prop: SchemaProperty, place: Place) -> PersonalRule | None:
+    """The custom property `personal`: drop, mask, hash, or why the data may go on as it is."""
+    for position, custom in enumerate(prop.customProperties or []):
+        here = (*place, "customProperties", position)
+        if custom.property != "personal":
+            continue
+        if not is_closed(prop.classification):
+            raise source.error(
+                here, f"{prop.name!r} has no classification that asks for it; give it one, or remove this"
+            )
+        try:
+            return TypeAdapter[PersonalRule](PersonalRule).validate_python(custom.value)
+        except ValidationError as error:
+            expected = "drop, mask, hash, or {allow: <why, in a few words>}"
+            raise source.error((*here, "value"), f"expected {expected}, got {custom.value!r}") from error
+    return None
 
 
 def _quality(

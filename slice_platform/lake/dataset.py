@@ -4,34 +4,32 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from slice_platform.errors import UnknownDataset
 from slice_platform.lake.contract import Column, Contract, load_contract
 from slice_platform.lake.file_sets import SetSpec
 from slice_platform.lake.header_sample import AgreedHeader, SampleFormat, read_agreed_header, refuse_other_contract
-from slice_platform.lake.partitions import Grain, PartitionBy, beginning
+from slice_platform.lake.labels import check_labels
+from slice_platform.lake.partition_spec import PartitionSpec, check_partition
+from slice_platform.lake.partitions import PartitionBy
+from slice_platform.lake.projection_checks import check_projections
+from slice_platform.lake.projection_spec import ProjectionSpec
 from slice_platform.lake.table_definition import Tier
 from slice_platform.lake.types import LogicalType
 from slice_platform.yaml_lines import YamlFile, read_yaml
 
 COMPONENT = "slice_platform.components.lake_dataset.LakeDataset"
-TIER_TAG = "slice/tier"  # set by the platform
-# What Dagster accepts.
-_OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
-_TAG_KEY, _TAG_VALUE = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII), re.compile(r"[\w.-]{0,63}", re.ASCII)
 OWN_COLUMNS = (
     ("_file_id", LogicalType("integer")),
     ("_row", LogicalType("integer")),
     ("_ingested_at", LogicalType("timestamp", has_zone=True)),
 )
-_PATH_PARTS = ("year", "month", "day", "hour")
 
 
 class _Model(BaseModel):
@@ -80,46 +78,6 @@ class FileSpec(_Model):
         return "gz" if name.endswith(".gz") else "zst" if name.endswith((".zst", ".zstd")) else "none"
 
 
-class PartitionSpec(_Model):
-    """How the table is divided."""
-
-    column: str = Field(description="A date or timestamp column of the contract.")
-    grain: Grain
-    start: datetime = Field(description="Beginning of the first partition, UTC; rows before it are rejected.")
-    end: datetime | None = Field(
-        default=None,
-        description="End of the last partition, UTC, where no more data will come; later rows are rejected.",
-    )
-    from_path: str | None = Field(
-        default=None,
-        description="Regular expression with the groups year, month, day, hour: the column comes from the path.",
-    )
-
-    @field_validator("start", "end", mode="before")
-    @classmethod
-    def _in_utc(cls, value: Any) -> datetime | None:
-        if value is None:
-            return None
-        read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        try:
-            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-        except OverflowError as error:
-            raise ValueError("the moment lies beyond the years 1 to 9999 of UTC") from error
-
-    @field_validator("from_path")
-    @classmethod
-    def _groups_are_known(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            groups = list(re.compile(value).groupindex)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        if not groups or set(groups) != set(_PATH_PARTS[: len(groups)]):
-            raise ValueError(f"expected the named groups year, then month, day, hour as far as known; got {groups}")
-        return value
-
-
 class DatasetSpec(_Model):
     """What the platform does with a dataset (`attributes` of its defs.yaml)."""
 
@@ -140,6 +98,7 @@ class DatasetSpec(_Model):
         default="report", description="Whether a file with columns or keys beyond the contract is published or refused."
     )
     sets: SetSpec | None = Field(default=None, description="How files that belong together are published together.")
+    projections: tuple[ProjectionSpec, ...] = Field(default=(), description="Copies in databases, kept in step.")
     owners: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)
 
@@ -168,6 +127,14 @@ class Dataset:
     @property
     def columns(self) -> tuple[Column, ...]:
         return self.contract.columns
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return self.spec.owners
+
+    @property
+    def projections(self) -> tuple[ProjectionSpec, ...]:
+        return self.spec.projections
 
     @property
     def own_columns(self) -> tuple[tuple[str, LogicalType], ...]:
@@ -248,9 +215,12 @@ def dataset_of(folder: Path, spec: DatasetSpec | None = None) -> Dataset:
     spec = spec or _read_spec(source)
     dataset = Dataset(contract.dataset, _without_key_rule(contract, spec.key or contract.key), spec)
     _check_names(source, dataset)
-    _check_labels(source, dataset.spec)
-    _check_partition(source, dataset)
+    check_labels(source, dataset.spec.owners, dataset.spec.tags)
+    if dataset.spec.partition is not None:
+        types = {column.name: column.type for column in contract.columns}
+        check_partition(source, dataset.spec.partition, types, elsewhere="contract.yaml")
     _check_sets(source, dataset.spec)
+    check_projections(source, dataset, dataset.spec.projections)
     headers = tuple(_agreed_header(source, dataset, position) for position in range(len(dataset.spec.files)))
     dataset = replace(dataset, headers=headers)
     if dataset.spec.mode == "merge" and not dataset.key:
@@ -315,21 +285,6 @@ def _without_key_rule(contract: Contract, key: tuple[str, ...]) -> Contract:
     return replace(contract, quality=tuple(rule for rule in contract.quality if (rule.unique_column,) != key))
 
 
-def _check_labels(source: YamlFile, spec: DatasetSpec) -> None:
-    """Owners and tags as Dagster takes them; its own error would not say where they stand."""
-    for position, owner in enumerate(spec.owners):
-        if not _OWNER.fullmatch(owner):
-            problem = f"expected an e-mail address or team:<name>, got {owner!r}"
-            raise source.error(("attributes", "owners", position), problem)
-    for key, value in spec.tags.items():
-        place = ("attributes", "tags", key)
-        if not _TAG_KEY.fullmatch(key) or key == TIER_TAG:
-            problem = f"a tag is letters, digits and _.- with at most one slash, not {TIER_TAG!r}; got {key!r}"
-            raise source.error(place, problem)
-        if not _TAG_VALUE.fullmatch(value):
-            raise source.error(place, f"a tag's value is at most 63 letters, digits and _.-; got {value!r}")
-
-
 def _agreed_header(source: YamlFile, dataset: Dataset, position: int) -> AgreedHeader | None:
     file, by = dataset.spec.files[position], dataset.spec.partition
     if file.header_sample is None:
@@ -350,26 +305,3 @@ def _check_sets(source: YamlFile, spec: DatasetSpec) -> None:
         if spec.sets and fnmatchcase(file.pattern, spec.sets.control):
             problem = f"every file that {file.pattern!r} matches would complete a set, and none would have rows"
             raise source.error(("attributes", "sets", "manifest" if spec.sets.manifest else "marker"), problem)
-
-
-def _check_partition(source: YamlFile, dataset: Dataset) -> None:
-    spec = dataset.spec.partition
-    if spec is None:
-        return
-    column = dataset.contract.column(spec.column)
-    place = ("attributes", "partition", "column")
-    if column is None or not column.type.is_temporal:
-        found = f"is {column.type}" if column else "is not in contract.yaml"
-        raise source.error(place, f"expected a date or timestamp column, but {spec.column!r} {found}")
-    if spec.end is not None and spec.end <= spec.start:
-        raise source.error(("attributes", "partition", "end"), f"expected a moment after start, {spec.start:%Y-%m-%d}")
-    for field, moment in (("start", spec.start), ("end", spec.end)):
-        if moment is not None and moment != beginning(spec.grain, moment):
-            problem = f"expected the beginning of a partition, but {moment:%Y-%m-%dT%H:%M:%SZ} lies inside its"
-            raise source.error(("attributes", "partition", field), f"{problem} {spec.grain}")
-    if spec.grain == "hour" and column.type.kind == "date":
-        raise source.error(("attributes", "partition", "grain"), f"{spec.column!r} is a date and has no hours")
-    needed = _PATH_PARTS[: {"year": 1, "month": 2, "day": 3, "hour": 4}.get(spec.grain, 1)]
-    if spec.from_path is not None and not set(needed) <= set(re.compile(spec.from_path).groupindex):
-        place = ("attributes", "partition", "from_path")
-        raise source.error(place, f"a {spec.grain} is told from the path by the named groups {', '.join(needed)}")

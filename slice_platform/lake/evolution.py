@@ -16,11 +16,12 @@ from pyiceberg.table import Table, Transaction
 from pyiceberg.table.update.schema import UpdateSchema
 
 from slice_platform.errors import ContractError
+from slice_platform.lake.classification import is_closed
 from slice_platform.lake.table_definition import TableDefinition, names_of
 from slice_platform.lake.table_schema import divided_by, logical_type, partition_spec_of, schema_of
 from slice_platform.yaml_lines import Place, read_yaml
 
-_REQUIRED = "slice.required"
+_REQUIRED, CLOSED = "slice.required", "slice.closed"
 _COLUMNS: Place = ("schema", 0, "properties")
 
 
@@ -34,8 +35,9 @@ class _Problem:
 
 
 def terms(dataset: TableDefinition) -> dict[str, str]:
-    """Table properties: what decides which rows enter the table, beyond its columns."""
-    return {**dataset.terms, _REQUIRED: json.dumps(_required(dataset))}
+    """Table properties: what decides which rows enter the table, beyond its columns, and which of these are closed."""
+    closed = sorted(column.name for column in dataset.columns if is_closed(column.classification))
+    return {**dataset.terms, _REQUIRED: json.dumps(_required(dataset)), CLOSED: json.dumps(closed)}
 
 
 def refuse_contradictions(table: Table, dataset: TableDefinition, *, anew: bool = False) -> None:

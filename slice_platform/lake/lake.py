@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from slice_platform.aws import AwsAccess
+from slice_platform.errors import UnknownDataset
+from slice_platform.lake.business.definition import BusinessTable
+from slice_platform.lake.business.loading import load_business
 from slice_platform.lake.dataset import Dataset, load_datasets, pick
-from slice_platform.lake.table_definition import Tier
+from slice_platform.lake.table_definition import TableDefinition, Tier
 from slice_platform.ledger import Ledger
 from slice_platform.settings import Settings
 from slice_platform.store import Store, open_store
@@ -25,14 +29,43 @@ class Lake:
     store: Store
     ledger: Ledger
     datasets: dict[str, Dataset]
+    business: dict[str, BusinessTable] = field(default_factory=dict)
+
+    def table(self, name: str) -> TableDefinition:
+        """A curated or business table by its name, with or without its tier in front.
+
+        Raises:
+            UnknownDataset: there is none.
+        """
+        tier, _, bare = name.rpartition(".")
+        if tier in ("", BUSINESS) and bare in self.business:
+            return self.business[bare]
+        if tier in ("", CURATED) and bare in self.datasets:
+            return self.datasets[bare]
+        known = ", ".join(sorted([*self.datasets, *self.business])) or "none"
+        raise UnknownDataset(f"No table is called {name!r}; there are: {known}.")
 
     def dataset(self, name: str) -> Dataset:
         """Raises UnknownDataset where no folder under defs/ has that name."""
         return pick(self.datasets, name)
 
 
+@dataclass(frozen=True)
+class Tables:
+    """Every table that a folder of definitions describes."""
+
+    datasets: dict[str, Dataset]
+    business: dict[str, BusinessTable]
+
+
+def load_tables(defs_dir: Path) -> Tables:
+    """Raises ContractError where one of them is wrong, or two contradict each other."""
+    datasets = load_datasets(defs_dir)
+    return Tables(datasets, load_business(defs_dir, datasets))
+
+
 @contextmanager
-def open_lake(settings: Settings, datasets: dict[str, Dataset] | None = None) -> Iterator[Lake]:
+def open_lake(settings: Settings, tables: Tables | None = None) -> Iterator[Lake]:
     """Open the lake that the settings describe, making what is missing on a laptop."""
     store = open_store(settings.lake_root, AwsAccess.of(settings))
     store.make_dir(LANDING)
@@ -42,6 +75,7 @@ def open_lake(settings: Settings, datasets: dict[str, Dataset] | None = None) ->
         lock_timeout_seconds=settings.lock_timeout_seconds,
     )
     try:
-        yield Lake(settings, store, ledger, load_datasets(settings.defs_dir) if datasets is None else datasets)
+        known = load_tables(settings.defs_dir) if tables is None else tables
+        yield Lake(settings, store, ledger, known.datasets, known.business)
     finally:
         ledger.close()

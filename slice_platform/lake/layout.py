@@ -10,6 +10,7 @@ import duckdb
 from slice_platform.engine import run
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.table import DataFile
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.lake.types import duckdb_type
 from slice_platform.sql_text import listed, literal, quoted
 
@@ -34,6 +35,7 @@ class Target:
     file_bytes: int
     bytes_per_row: float  # expected, stored
     threads: int
+    columns: int  # without those of the platform
 
 
 def write_partitions(
@@ -45,22 +47,14 @@ def write_partitions(
     Sorted by `cluster_by`, row groups small enough to skip, zstd, files of about `target.file_bytes`. The cost
     follows the rows that are written, however many partitions they are in.
     """
-    order = ", ".join(quoted(name) for name in dict.fromkeys((*dataset.cluster_by, *dataset.key, "_file_id", "_row")))
-    rows_per_group = _rows_per_group(len(dataset.contract.columns))
-    options = f"format parquet, {COMPRESSION}, row_group_size {rows_per_group}, field_ids {target.field_ids}"
+    order = (*dataset.cluster_by, *dataset.key, "_file_id", "_row")
     staged = _staged_by_partition(connection, dataset, rewritten)
 
     def write(numbered: tuple[int, str]) -> list[str]:
         number, key = numbered
         cursor = connection.cursor()
         rows = _partition_rows(dataset, staged.get(key), rewritten[key])
-        (count,) = run(cursor, f"select count(*) from ({rows})")[0]
-        parts = ceil(count * target.bytes_per_row / target.file_bytes) if count else 0
-        paths = [f"{target.folder}/{number:05d}-{part}.parquet" for part in range(parts)]
-        if parts == 1:
-            run(cursor, f"copy ({rows} order by {order}) to {literal(paths[0])} ({options})")
-        elif parts > 1:
-            _write_in_parts(cursor, f"sorted_{number}", f"{rows} order by {order}", paths, options)
+        paths = write_sorted(cursor, rows, order, number, target)
         cursor.close()
         return paths
 
@@ -75,12 +69,29 @@ def write_partitions(
     return [path for one in numbered for path in written[one]]
 
 
-def existing_rows(dataset: Dataset, paths: Iterable[str], *, numbered: bool = False) -> str:
+def write_sorted(
+    connection: duckdb.DuckDBPyConnection, rows: str, order: Iterable[str], number: int, target: Target
+) -> list[str]:
+    """Write the rows of one partition in this order into as many files as they need, named after `number`."""
+    (count,) = run(connection, f"select count(*) from ({rows})")[0]
+    ordered = f"{rows} order by {', '.join(quoted(name) for name in dict.fromkeys(order))}" if order else rows
+    parts = ceil(count * target.bytes_per_row / target.file_bytes) if count else 0
+    paths = [f"{target.folder}/{number:05d}-{part}.parquet" for part in range(parts)]
+    rows_per_group = _rows_per_group(target.columns)
+    options = f"format parquet, {COMPRESSION}, row_group_size {rows_per_group}, field_ids {target.field_ids}"
+    if parts == 1:
+        run(connection, f"copy ({ordered}) to {literal(paths[0])} ({options})")
+    elif parts > 1:
+        _write_in_parts(connection, f"sorted_{number}", ordered, paths, options)
+    return paths
+
+
+def existing_rows(dataset: TableDefinition, paths: Iterable[str], *, numbered: bool = False) -> str:
     """A relation over data files with every column of the contract; columns they lack are NULL.
 
     With `numbered` it has also `_path` and `_pos`, the place of the row in its file.
     """
-    typed = ", ".join(f"null::{duckdb_type(c.type)} as {quoted(c.name)}" for c in dataset.contract.columns)
+    typed = ", ".join(f"null::{duckdb_type(c.type)} as {quoted(c.name)}" for c in dataset.columns)
     where = ", filename = '_path', file_row_number = true" if numbered else ""
     place = "* rename (file_row_number as _pos)" if numbered else "*"
     return (

@@ -45,17 +45,21 @@ class QualityRule:
 
 
 def read_quality(
-    source: YamlFile, rules: list[DataQuality] | None, *, column: str | None, types: Types, place: Place
+    source: YamlFile,
+    rules: list[DataQuality] | None,
+    *,
+    column: str | None,
+    types: Types,
+    place: Place,
+    field: str = "quality",
 ) -> list[QualityRule]:
-    """The rules of one property, or of the table where `column` is None.
+    """The rules of one property, or of the table where `column` is None; they stand below `field`.
 
     Raises:
         ContractError: a rule of another type than library, an unknown metric, no condition, an unknown column, a
             name that cannot be a check's, or a listed value that is not of the column's type.
     """
-    return [
-        _rule(source, rule, column, types, (*place, "quality", position)) for position, rule in enumerate(rules or [])
-    ]
+    return [_rule(source, rule, column, types, (*place, field, position)) for position, rule in enumerate(rules or [])]
 
 
 def unique_rule(column: str, place: Place) -> QualityRule:

@@ -18,6 +18,7 @@ from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import LANDING, Lake
 from slice_platform.lake.landing import path_below_dataset
 from slice_platform.lake.sources import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile, read_header
+from slice_platform.lake.table_definition import TableDefinition, names_of
 from slice_platform.lake.views import View, no_rows
 from slice_platform.records import FileRow, FileStatus
 from slice_platform.sql_text import listed, literal, quoted
@@ -34,9 +35,9 @@ class _RawFile:
     source: SourceFile
 
 
-def raw_columns(dataset: Dataset) -> list[tuple[str, str]]:
+def raw_columns(dataset: TableDefinition) -> list[tuple[str, str]]:
     """Name and DuckDB type of each column of raw.<dataset>: all text, and `_file`, the key it had in landing."""
-    return [(name, "VARCHAR") for name in (*dataset.contract.names, "_file")]
+    return [(name, "VARCHAR") for name in (*names_of(dataset), "_file")]
 
 
 def raw_view(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> View:
@@ -55,6 +56,7 @@ def raw_view(lake: Lake, connection: duckdb.DuckDBPyConnection, dataset: Dataset
     opened = [file for group in groups.values() for file in group]
     return View(
         sql=" union all by name ".join([no_rows(raw_columns(dataset)), *selects]),
+        columns=tuple(raw_columns(dataset)),
         paths=tuple(file.source.path for file in opened),
         files_total=len(files),
         stored_bytes=sum(file.row.size_bytes for file in opened),

@@ -37,7 +37,11 @@ class Freshness:
 
 
 def read_freshness(
-    source: YamlFile, rules: list[ServiceLevelAgreementProperty] | None, *, table: str
+    source: YamlFile,
+    rules: list[ServiceLevelAgreementProperty] | None,
+    *,
+    table: str,
+    under: Place = ("slaProperties",),
 ) -> Freshness | None:
     """What the service levels ask of the table; None where they ask nothing.
 
@@ -47,7 +51,7 @@ def read_freshness(
     """
     found: dict[str, timedelta | time] = {}
     for position, rule in enumerate(rules or []):
-        place: Place = ("slaProperties", position)
+        place: Place = (*under, position)
         kind = (rule.property or "").lower()
         kind = _SYNONYMS.get(kind, kind)
         if kind in _DOCUMENTATION:

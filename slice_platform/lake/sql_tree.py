@@ -16,7 +16,7 @@ from slice_platform.sql_text import literal
 
 ALLOWED = (
     "Allowed is one statement that reads: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN, "
-    "over curated.<dataset> and raw.<dataset>."
+    "over curated.<dataset>, business.<table> and raw.<dataset>."
 )
 # Anything that names a table or a file in a string would pass by the list of files that a query may open.
 TABLE_FUNCTIONS = (

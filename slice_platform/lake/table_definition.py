@@ -6,6 +6,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from slice_platform.lake.contract import Column
 from slice_platform.lake.partitions import PartitionBy
+from slice_platform.lake.projection_spec import ProjectionSpec
 from slice_platform.lake.types import LogicalType
 
 Tier: TypeAlias = Literal["curated", "business"]
@@ -46,6 +47,14 @@ class TableDefinition(Protocol):
 
     @property
     def cluster_by(self) -> tuple[str, ...]: ...
+
+    @property
+    def owners(self) -> tuple[str, ...]: ...
+
+    @property
+    def projections(self) -> tuple[ProjectionSpec, ...]:
+        """Its copies in databases."""
+        ...
 
     @property
     def terms(self) -> Mapping[str, str]:

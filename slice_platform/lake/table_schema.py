@@ -23,8 +23,7 @@ def schema_of(dataset: TableDefinition) -> Schema:
     """The columns of the definition and those of the platform, all optional: the audit enforces what is required."""
     ids = iter(range(1, 1_000_000))
     fields = [
-        ice.NestedField(next(ids), c.name, _iceberg_type(c.type, ids), doc=c.description)
-        for c in dataset.columns
+        ice.NestedField(next(ids), c.name, _iceberg_type(c.type, ids), doc=c.description) for c in dataset.columns
     ]
     own = [ice.NestedField(next(ids), name, _iceberg_type(kind, ids)) for name, kind in dataset.own_columns]
     return Schema(*fields, *own)

@@ -16,7 +16,7 @@ from slice_platform.lake.cast_sql import value_shape
 from slice_platform.lake.contract import Column, Contract
 from slice_platform.lake.dataset import Dataset, DatasetSpec, FileSpec
 from slice_platform.lake.engine import engine
-from slice_platform.lake.lake import Lake, open_lake
+from slice_platform.lake.lake import Lake, Tables, open_lake
 from slice_platform.lake.reader import StagedFile, stage
 from slice_platform.lake.sampling.dialect import refused
 from slice_platform.lake.sampling.heads import Head
@@ -58,7 +58,7 @@ def scratch_lake(folder: Path) -> Iterator[tuple[Lake, duckdb.DuckDBPyConnection
     settings = load_settings(
         home=folder, lake_uri=None, metadata_url=None, catalog="sql", catalog_url=None, aws_endpoint_url=None
     )
-    with open_lake(settings, {}) as lake, engine(lake) as connection:
+    with open_lake(settings, Tables({}, {})) as lake, engine(lake) as connection:
         yield lake, connection
 
 

@@ -85,8 +85,8 @@ def _find(lake: Lake, dataset: TableDefinition, now: datetime, references: Refer
         if there:
             raise UpkeepRefused(
                 f"Looking for objects of {dataset.name!r} that nothing refers to: the catalog knows no table "
-                f"{dataset.tier}.{dataset.name}, but {folder_in_lake(dataset)}/ holds {len(there)} objects. Nothing was "
-                "deleted. Restore the catalog; if the table was dropped on purpose, remove the folder by hand."
+                f"{dataset.tier}.{dataset.name}, but {folder_in_lake(dataset)}/ holds {len(there)} objects. Nothing "
+                "was deleted. Restore the catalog; if the table was dropped on purpose, remove the folder by hand."
             )
         return Orphans()
     if lost := references.current_data(before) - {one.key for one in there}:

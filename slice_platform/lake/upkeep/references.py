@@ -81,6 +81,6 @@ class References:
 
     def _refusal(self, problem: str) -> UpkeepRefused:
         return UpkeepRefused(
-            f"Looking for objects of {self.table.name!r} that nothing refers to: {problem}. Nothing was deleted. Restore "
-            "the catalog or the object, and run the upkeep again."
+            f"Looking for objects of {self.table.name!r} that nothing refers to: {problem}. Nothing was deleted. "
+            "Restore the catalog or the object, and run the upkeep again."
         )

@@ -8,6 +8,7 @@ from slice_platform.lake.attempts import recover
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.table import LostRaceError, data_files, load_table
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.lake.upkeep.compaction import Compacted, compact
 from slice_platform.lake.upkeep.expiry import expire, expired_snapshots
 from slice_platform.lake.upkeep.orphans import Orphans, find_orphans, remove_abandoned_spill, remove_orphans
@@ -37,30 +38,33 @@ class UpkeepPlan:
 def upkeep(lake: Lake, name: str, now: datetime | None = None) -> Upkept:
     """Compact, expire and clean up one table; safe beside ingest and queries, and safe to repeat.
 
+    A business table has no small files: each build writes its partitions whole.
+
     Raises:
         UpkeepRefused: it cannot be told for sure what the table needs; nothing was deleted.
         ContractError, AccountingError, TransientError: as for an ingest.
     """
-    started, dataset = time.monotonic(), lake.dataset(name)
+    started, table = time.monotonic(), lake.table(name)
     moment = now or datetime.now(UTC)
-    compacted = compact(lake, dataset)
-    expired = _expire(lake, dataset, moment)
-    removed = remove_orphans(lake, dataset, moment)
+    compacted = compact(lake, table) if isinstance(table, Dataset) else Compacted()
+    expired = _expire(lake, table, moment)
+    removed = remove_orphans(lake, table, moment)
     spill = remove_abandoned_spill(lake, moment)
     return Upkept(compacted, expired, removed, len(spill), time.monotonic() - started)
 
 
 def plan_upkeep(lake: Lake, name: str, now: datetime | None = None) -> UpkeepPlan:
     """Look only: nothing is written or deleted."""
-    dataset, moment = lake.dataset(name), now or datetime.now(UTC)
-    table = load_table(lake, dataset)
-    files = data_files(table, dataset.partition) if table else []
+    definition, moment = lake.table(name), now or datetime.now(UTC)
+    table = load_table(lake, definition)
+    is_gathered = table is not None and isinstance(definition, Dataset)
+    files = data_files(table, definition.partition) if table and is_gathered else []
     expired = expired_snapshots(table, lake.settings, moment) if table else []
-    return UpkeepPlan(tuple(small_files(lake.settings, files)), len(expired), find_orphans(lake, dataset, moment))
+    return UpkeepPlan(tuple(small_files(lake.settings, files)), len(expired), find_orphans(lake, definition, moment))
 
 
-def _expire(lake: Lake, dataset: Dataset, now: datetime) -> int:
-    with lake.ledger.exclusive(dataset.name):
+def _expire(lake: Lake, dataset: TableDefinition, now: datetime) -> int:
+    with lake.ledger.exclusive(dataset.ledger_key):
         recover(lake, dataset)
         try:
             return expire(lake, dataset, now)

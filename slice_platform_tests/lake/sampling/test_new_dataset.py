@@ -16,7 +16,6 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from slice_platform.errors import PermanentError
-from slice_platform.lake.dataset import load_datasets
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING, open_lake
 from slice_platform.lake.sampling.heads import take_heads
@@ -45,7 +44,7 @@ def published(folder: Path, found: Proposal) -> FileRow:
     """Write the proposal, drop its first sample, ingest."""
     known = settings(folder)
     write(known.defs_dir / found.draft.dataset, found)
-    with open_lake(known, load_datasets(known.defs_dir)) as lake:
+    with open_lake(known) as lake:
         lake.store.copy_in(str(found.samples[0]), f"{LANDING}/{found.draft.dataset}/{found.samples[0].name}")
         ingest(lake, found.draft.dataset)
         (row,) = lake.ledger.list_files(found.draft.dataset)
