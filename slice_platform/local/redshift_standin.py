@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from slice_platform.local.redshift_projections import STRTOL
 from slice_platform.local.redshift_statements import CopyStatement, NotRedshift, to_postgres
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _PLACE = re.compile(r"COPY \S+, line (?P<line>[0-9]+)(?:, column (?P<column>[a-z
 
 
 def prepare_schemas(conninfo: str, schemas: Sequence[str]) -> None:
-    """The schemas are there, and the view in which Redshift tells why a COPY failed."""
+    """The schemas are there, the view in which Redshift tells why a COPY failed, and a function that Postgres lacks."""
     import psycopg  # noqa: PLC0415 -- loading definitions must not wait for it
     from psycopg import sql  # noqa: PLC0415 -- as above
 
@@ -36,6 +37,7 @@ def prepare_schemas(conninfo: str, schemas: Sequence[str]) -> None:
         for name in schemas:
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
         connection.execute(_LOAD_ERRORS)
+        connection.execute(STRTOL)
 
 
 def standin_connection(conninfo: str, open_uri: OpenUri) -> "Callable[[], StandInConnection]":

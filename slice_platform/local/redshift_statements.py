@@ -8,16 +8,9 @@ one column, lengths of text are bytes.
 import re
 from dataclasses import dataclass
 
-Q = r'"[a-z_][a-z0-9_]*"'
-NAMES = rf"{Q}(?:, {Q})*"
-TABLE = rf"{Q}(?:\.{Q})?"
-FIELD = rf"{Q}(?:\.{Q}){{1,2}}"
-FIELDS = rf"{FIELD}(?:, {FIELD})*"
-SAME = rf"{FIELD} = {FIELD}(?: AND {FIELD} = {FIELD})*"
-TYPE = (
-    r"(?:SMALLINT|INTEGER|BIGINT|REAL|DOUBLE PRECISION|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|SUPER|"
-    r"(?:VARCHAR|CHAR)\([0-9]{1,5}\)|DECIMAL\([0-9]{1,2},[0-9]{1,2}\))"
-)
+from slice_platform.local.redshift_grammar import FIELD, FIELDS, NAMES, SAME, TABLE, TYPE, Q
+from slice_platform.local.redshift_projections import PROJECTION_STATEMENTS
+
 BOUND = rf"CAST\(%s AS {TYPE}\) AS {Q}"
 _COLUMN = re.compile(rf"(?P<name>{Q}) (?P<type>{TYPE})(?P<rest>(?: NOT NULL)?(?: DEFAULT SYSDATE)?)")
 _KEY = re.compile(rf"PRIMARY KEY \({NAMES}\)|FOREIGN KEY \({NAMES}\) REFERENCES {TABLE} \({NAMES}\)")
@@ -73,6 +66,7 @@ _SHARED = [
         _LOAD_ERRORS,
         _GUARDED,
         _MERGE,
+        *PROJECTION_STATEMENTS,
     )
 ]
 

@@ -3,9 +3,28 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from slice_platform.warehouse.drop_path import TableRef, Task
 from slice_platform.warehouse.table_spec import TableSpec
+
+
+class Load(Protocol):
+    """What rows come from: a file, or a partition of the lake."""
+
+    @property
+    def table(self) -> TableRef: ...
+
+    @property
+    def key(self) -> str:
+        """How it is called where people read of it."""
+
+    @property
+    def id(self) -> str:
+        """The same for the same rows, and of no others."""
+
+    @property
+    def run_id(self) -> str: ...
 
 
 @dataclass(frozen=True)

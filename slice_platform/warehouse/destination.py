@@ -1,74 +1,28 @@
-"""A database that files change: each file in one transaction, once.
+"""A database that files change: each file in one transaction, once. Projections change it as well, in the same way.
 
-All destinations go the same way, which stands here; what differs are hooks. The claim is looked for under a lock of the
-table, the rows are staged, counted, merged or inserted and counted again, the ledger row is written, and all of it is
-committed at once. Whoever dies on the way has changed nothing; whoever comes again finds the ledger row.
-
-Statements of schemas are written so that they may be repeated, because MySQL commits each of them by itself.
+The claim is looked for under a lock of the table, the rows are staged, counted, merged or inserted and counted again,
+the ledger row is written, and all of it is committed at once. Whoever dies on the way has changed nothing; whoever
+comes again finds the ledger row.
 """
 
-import random
-import time
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from duckdb import DuckDBPyConnection
-
-from slice_platform.errors import AccountingError, DestinationBusy, DestinationUnavailable, TableChanged
-from slice_platform.warehouse.claim import Applied, Claim, Counts, KnownTable
-from slice_platform.warehouse.column_type import ColumnType
-from slice_platform.warehouse.dialect import Dialect
-from slice_platform.warehouse.drop_path import DestinationName, TableRef, Task
-from slice_platform.warehouse.gate import CheckedRows
+from slice_platform.warehouse.claim import Applied, Claim, Counts
+from slice_platform.warehouse.drop_path import TableRef, Task
+from slice_platform.warehouse.partition_loads import PartitionLoads
 from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 from slice_platform.warehouse.schema_change import SchemaChange
-from slice_platform.warehouse.schema_work import ActualTable, TablePlan, plan_change, plan_table
-from slice_platform.warehouse.session import Session, Value
-from slice_platform.warehouse.table_spec import TableSpec, read_table_spec, spec_document
-
-MOST_ATTEMPTS = 6
-FIRST_PAUSE_SECONDS = 0.2
+from slice_platform.warehouse.schema_work import TablePlan, plan_change, plan_table
+from slice_platform.warehouse.session import Session
+from slice_platform.warehouse.table_spec import TableSpec
 
 
-@dataclass(frozen=True)
-class RowsToLoad:
-    """Rows that passed the gate, and what is needed to bring them to the database."""
-
-    checked: CheckedRows
-    known: KnownTable  # as the gate knew it
-    engine: DuckDBPyConnection  # that reads them
-    folder: Path  # for files on the way; the caller removes it
-    is_parquet: bool = False
-
-    @property
-    def counts(self) -> Counts:
-        return Counts(read=self.checked.rows + self.checked.rows_set_aside, set_aside=self.checked.rows_set_aside)
-
-
-class Destination(ABC):
-    """A database server. Safe to use from several processes at once, for the same table as well."""
-
-    name: DestinationName
-    dialect: Dialect
-
-    @property
-    def label(self) -> str:
-        """How it is called where people read of it."""
-        return self.name
-
-    def __init__(self, *, pause: Callable[[float], None] = time.sleep) -> None:
-        self._pause = pause
-        self._has_ledger: set[str] = set()
-
-    def known_table(self, ref: TableRef) -> KnownTable | None:
-        """The table as files have made it; None where no file has, or where it is gone."""
-        with self._transaction(ref) as session:
-            return self._known(session, ref)
+class Destination(PartitionLoads):
+    """A database that files and projections change."""
 
     def applied(self, claim: Claim) -> Applied | None:
         """What the file did when it was delivered before; None where it never was."""
@@ -141,60 +95,12 @@ class Destination(ABC):
             change, *counted, sql.record(ref.database, with_spec=False),
         )  # fmt: skip
 
-    # Hooks
-
-    @abstractmethod
-    def catalog_type(self, kind: ColumnType) -> str:
-        """A type in the words of the database's catalog."""
-
-    @abstractmethod
-    def _transaction(self, ref: TableRef, rows: RowsToLoad | None = None) -> AbstractContextManager[Session]:
-        """One transaction on a connection of its own: committed at the end of the block, else rolled back.
-
-        Raises:
-            DestinationUnavailable, DestinationBusy: the same may succeed later.
-            AccessRefused: the database refuses us.
-            FileRefused: the database refuses what the file asks for.
-        """
-
-    @abstractmethod
-    def _is_ledger_there(self, session: Session, database: str) -> bool: ...
-
-    @abstractmethod
-    def _actual_columns(self, session: Session, ref: TableRef) -> dict[str, str] | None:
-        """Columns of the table and their types, as the catalog has them; None where there is no table."""
-
-    def _actual_key(self, session: Session, ref: TableRef) -> frozenset[str] | None:  # noqa: ARG002 -- for those that can
-        """The primary key that the database keeps; None where it keeps none, whatever its catalog says."""
-        return None
-
-    @abstractmethod
-    def _fill_statement(self, target: str, claim: Claim, rows: RowsToLoad) -> str:
-        """The statement that brings the rows into `target`, in bulk."""
-
-    @abstractmethod
-    def _fill(self, session: Session, target: str, claim: Claim, rows: RowsToLoad) -> int:
-        """Bring the rows into `target`; how many the database took."""
-
-    def _goes_straight_in(self, task: Task, rows: RowsToLoad) -> bool:  # noqa: ARG002 -- for those that can
-        """Whether rows need no stage: the database itself tells how many it took, and keeps its keys."""
-        return False
-
     # The way of every file
 
     def _once(
         self, claim: Claim, act: Callable[[Session], tuple[Counts, TablePlan | None]], rows: RowsToLoad | None = None
     ) -> Applied:
-        attempt = 1
-        while True:
-            try:
-                return self._attempt(claim, act, rows, is_first=attempt == 1)
-            except (DestinationBusy, DestinationUnavailable):
-                if attempt == MOST_ATTEMPTS:
-                    raise
-                # Jitter: those that met once must not meet again.
-                self._pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
-                attempt += 1
+        return self._retried(lambda *, is_first: self._attempt(claim, act, rows, is_first=is_first))
 
     def _attempt(
         self,
@@ -220,24 +126,6 @@ class Destination(ABC):
             notes=plan.notes if plan else (),
         )  # fmt: skip
 
-    def _ensure_ledger(self, ref: TableRef) -> None:
-        if ref.database in self._has_ledger:
-            return
-        try:
-            self._make_ledger(ref)
-        except FileRefused:
-            self._make_ledger(ref)  # another process made it at the same time
-        self._has_ledger.add(ref.database)
-
-    def _make_ledger(self, ref: TableRef) -> None:
-        with self._transaction(ref) as session:
-            if not self._is_ledger_there(session, ref.database):
-                for statement in self.dialect.create_ledger(ref.database):
-                    session.run(statement)
-
-    def _lock(self, session: Session, ref: TableRef) -> None:
-        session.run(self.dialect.lock(ref))
-
     def _before(self, session: Session, claim: Claim) -> Applied | None:
         """What the file has done already: nothing, if it made a table that is gone."""
         before = self._find(session, claim)
@@ -252,34 +140,6 @@ class Destination(ABC):
         when = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
         return Applied(claim.id, Counts(*counts), when, was_known=True, version=version, run_id=run_id)
 
-    def _record(self, session: Session, claim: Claim, counts: Counts, plan: TablePlan | None) -> None:
-        values: list[Value] = [
-            claim.id, claim.key, claim.sha256, claim.version, claim.table.table, claim.task.value, claim.size_bytes,
-            counts.read, counts.set_aside, counts.inserted, counts.updated, claim.run_id,
-        ]  # fmt: skip
-        if plan:
-            values += [spec_document(plan.spec), plan.version]
-        session.run(self.dialect.record(claim.table.database, with_spec=plan is not None), *values)
-
-    def _known(self, session: Session, ref: TableRef) -> KnownTable | None:
-        described = self._described(session, ref)
-        return described if described and self._actual_columns(session, ref) is not None else None
-
-    def _described(self, session: Session, ref: TableRef) -> KnownTable | None:
-        """By the ledger, whether the table is there or not."""
-        if not self._is_ledger_there(session, ref.database):
-            return None
-        found = session.rows(self.dialect.newest_spec(ref.database), ref.table)
-        if not found:
-            return None
-        document, version = found[0]
-        return KnownTable(read_table_spec(document.encode(), ref.destination), int(version))
-
-    def _check_unchanged(self, session: Session, ref: TableRef, known: KnownTable) -> None:
-        now = session.rows(self.dialect.newest_spec(ref.database), ref.table)
-        if not now or int(now[0][1]) != known.version:
-            raise TableChanged(f"Loading into {ref}: the table was altered while the file was checked. Try again.")
-
     def _plan_create(self, session: Session, ref: TableRef, spec: TableSpec) -> TablePlan:
         known, actual = self._described(session, ref), self._actual(session, ref)
         return plan_table(self.dialect, self.catalog_type, ref, spec, known, actual)
@@ -290,15 +150,6 @@ class Destination(ABC):
         if known is None:
             raise refuse(f"There is no table {ref}: create it first, with a file in schema/create.")
         return plan_change(self.dialect, self.catalog_type, ref, change, known, self._actual(session, ref))
-
-    def _actual(self, session: Session, ref: TableRef) -> ActualTable | None:
-        columns = self._actual_columns(session, ref)
-        return ActualTable(columns, self._actual_key(session, ref)) if columns is not None else None
-
-    def _run_all(self, session: Session, plan: TablePlan) -> TablePlan:
-        for statement in (*(self.dialect.short_waits() if plan.statements else ()), *plan.statements):
-            session.run(statement)
-        return plan
 
     def _load(self, session: Session, claim: Claim, rows: RowsToLoad) -> Counts:
         sql, ref = self.dialect, claim.table
@@ -325,14 +176,6 @@ class Destination(ABC):
         if key:
             self._expect(ref, rows.checked.rows, session.count(sql.count_known(ref, key)), "found in the table")
         return known
-
-    def _expect(self, ref: TableRef, expected: int, counted: int, what: str) -> None:
-        if counted != expected:
-            raise AccountingError(
-                f"Loading into {ref}: the file has {expected} rows, {counted} were {what}. Nothing was changed; this "
-                "is a fault of the platform or of the database: keep the file and report it.",
-                check="rows_loaded",
-            )
 
 
 def _known_keys(key: Iterable[str], total: int, some: list[tuple[object, ...]]) -> FileRefused:

@@ -11,7 +11,7 @@ from slice_platform.warehouse.column_type import ColumnType
 from slice_platform.warehouse.drop_path import TableRef
 from slice_platform.warehouse.table_spec import Column, ForeignKey, TableSpec
 
-LEDGER = "_slice_load_ledger"
+LEDGER, PROJECTIONS = "_slice_load_ledger", "_slice_projections"
 STAGE = "_stg_rows"
 SHORT_WAIT_SECONDS = 3  # of a change of a table for its readers: so long others wait behind it, and no longer
 _LEDGER = {
@@ -21,6 +21,13 @@ _LEDGER = {
 }  # fmt: skip
 _OF_SCHEMAS = {"spec": "document", "spec_version": "document_number"}
 LEDGER_COLUMNS = tuple(_LEDGER)
+_PROJECTIONS = {
+    "id": "id", "table_name": "text", "partition_key": "text", "source": "text", "lineage": "text",
+    "version": "number", "snapshot_id": "document_number", "window_start": "text", "window_end": "text",
+    "row_count": "number", "checksum_low": "number", "checksum_high": "number", "rows_deleted": "number",
+    "rows_inserted": "number", "rows_updated": "number", "is_stale": "number", "run_id": "text",
+}  # fmt: skip
+PROJECTION_COLUMNS = tuple(_PROJECTIONS)
 
 
 class Dialect(ABC):
@@ -55,6 +62,9 @@ class Dialect(ABC):
 
     def ledger(self, database: str) -> str:
         return self.in_database(database, LEDGER)
+
+    def projections(self, database: str) -> str:
+        return self.in_database(database, PROJECTIONS)
 
     @property
     def stage(self) -> str:
@@ -109,10 +119,16 @@ class Dialect(ABC):
     # The ledger; values in the order of LEDGER_COLUMNS
 
     def create_ledger(self, database: str) -> tuple[str, ...]:
-        """Make the ledger, unless it is there."""
-        columns = {**_LEDGER, **_OF_SCHEMAS, "loaded_at": "moment"}
+        """Make the ledger of files, unless it is there."""
+        return self._create_book(self.ledger(database), {**_LEDGER, **_OF_SCHEMAS, "loaded_at": "moment"})
+
+    def create_projections(self, database: str) -> tuple[str, ...]:
+        """Make the ledger of projections, one row per partition, unless it is there."""
+        return self._create_book(self.projections(database), {**_PROJECTIONS, "projected_at": "moment"})
+
+    def _create_book(self, book: str, columns: Mapping[str, str]) -> tuple[str, ...]:
         body = ",\n  ".join(f"{self.quoted(name)} {self.ledger_types[what]}" for name, what in columns.items())
-        return (f"CREATE TABLE IF NOT EXISTS {self.ledger(database)} (\n  {body}\n)",)
+        return (f"CREATE TABLE IF NOT EXISTS {book} (\n  {body}\n)",)
 
     def find_claim(self, database: str) -> str:
         """By its id: rows read, set aside, inserted and updated, the object's version, the run, and when."""
@@ -139,8 +155,11 @@ class Dialect(ABC):
 
     # Rows
 
-    def create_stage(self, columns: Sequence[Column]) -> str:
-        """A place for the rows of one file, which nobody else sees and which ends with the session."""
+    def create_stage(self, columns: Sequence[Column], key: Sequence[str] = ()) -> str:  # noqa: ARG002 -- MySQL asks
+        """A place for the rows of one file, which nobody else sees and which ends with the session.
+
+        By `key` they are looked for, and no two have the same.
+        """
         kinds = zip(columns, self._types(columns), strict=True)
         body = ", ".join(f"{self.quoted(column.name)} {kind}" for column, kind in kinds)
         return f"CREATE TEMPORARY TABLE {self.stage} ({body})"

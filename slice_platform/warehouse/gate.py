@@ -12,6 +12,8 @@ from duckdb import DuckDBPyConnection
 
 from slice_platform.engine import run
 from slice_platform.sql_text import literal, quoted
+from slice_platform.warehouse.checksum import Measure, checksum
+from slice_platform.warehouse.checksum_spelling import DuckDbSpelling
 from slice_platform.warehouse.csv_records import MOST_RECORD_BYTES, csv_records
 from slice_platform.warehouse.csv_shape import read_shape
 from slice_platform.warehouse.input_file import InputFile
@@ -36,6 +38,7 @@ class CheckedRows:
     rows_set_aside: int = 0
     set_aside: tuple[Finding, ...] = ()  # the first findings of the rows that do not
     raw_csv: Path | None = None  # the file itself, where Postgres reads it as just these rows
+    measure: Measure | None = None  # of the rows, where somebody compares it
 
 
 def check_rows(
@@ -121,7 +124,7 @@ def _scan(
 def _fast(
     connection: DuckDBPyConnection, rows: Rows, columns: tuple[Column, ...], more: str = "0"
 ) -> tuple[CheckedRows, int] | None:
-    """All rows and what `more` counts, if nothing is wrong with any."""
+    """All rows and what `more` comes to, if nothing is wrong with any."""
     sql = f"select count(*), count(*) filter (where {rows.wrong}), {more} from {rows.source}"
     try:
         ((total, wrong, counted),) = run(connection, sql)
@@ -129,7 +132,7 @@ def _fast(
             return None
     except duckdb.Error:
         return None  # the second reading says why, or that it is fine after all
-    return CheckedRows(columns, total, f"(select {rows.values} from {rows.source})"), counted
+    return CheckedRows(columns, total, f"(select {rows.values} from {rows.source})"), int(counted)
 
 
 def _different_keys(connection: DuckDBPyConnection, rows: Rows, total: int) -> int:
@@ -178,10 +181,29 @@ def _parquet(connection: DuckDBPyConnection, file: InputFile, spec: TableSpec) -
     types = parquet_names(connection, file.path)
     columns = named_columns(tuple(types), spec)
     rows = parquet_rows(file.path, columns, types, spec)
-    if (fast := _fast(connection, rows, columns)) is not None:
-        return fast[0]
     try:
-        verdict = judge(connection, rows, unread=0, unread_findings=[], tolerated=spec.tolerated_bad_rows)
+        return check_typed(connection, rows, columns, spec)
     except duckdb.Error as error:
         raise refuse(f"The Parquet cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def check_typed(
+    connection: DuckDBPyConnection,
+    rows: Rows,
+    columns: tuple[Column, ...],
+    spec: TableSpec,
+    *,
+    is_measured: bool = False,
+) -> CheckedRows:
+    """Rows that have types, judged by one pass over them, or where something is wrong by a second that tells what.
+
+    Raises:
+        FileRefused: with what is wrong, row by row.
+    """
+    values = [(cell.value, column.type) for cell, column in zip(rows.cells, columns, strict=True)]
+    total = checksum(DuckDbSpelling(), values) if is_measured else "0"
+    if (fast := _fast(connection, rows, columns, total)) is not None:
+        checked, found = fast
+        return replace(checked, measure=Measure.of(checked.rows, found)) if is_measured else checked
+    verdict = judge(connection, rows, unread=0, unread_findings=[], tolerated=spec.tolerated_bad_rows)
     return CheckedRows(columns, verdict.rows, verdict.relation, verdict.rows_set_aside, verdict.findings)

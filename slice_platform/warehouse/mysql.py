@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from slice_platform.errors import AccountingError, DestinationBusy, SettingsError
-from slice_platform.warehouse.claim import Claim
+from slice_platform.warehouse.claim import Load
 from slice_platform.warehouse.clean_rows import CsvStyle, write_csv
 from slice_platform.warehouse.column_type import ColumnType
-from slice_platform.warehouse.destination import Destination, RowsToLoad
+from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.drop_path import DestinationName, TableRef
 from slice_platform.warehouse.mysql_errors import told
 from slice_platform.warehouse.mysql_sql import MySqlDialect, canonical
+from slice_platform.warehouse.projection_sql import MySqlProjectionSql
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 from slice_platform.warehouse.server_url import server_url
 from slice_platform.warehouse.session import Session, Value
 
@@ -52,6 +54,7 @@ class MySqlDestination(Destination):
     def __init__(self, url: str, *, lock_timeout_seconds: float = 900.0, **options: Any) -> None:
         super().__init__(**options)
         self.dialect: MySqlDialect = MySqlDialect()
+        self.projections: MySqlProjectionSql = MySqlProjectionSql(self.dialect)
         self._server, self._lock_timeout_seconds = connection_options(url), lock_timeout_seconds
 
     def catalog_type(self, kind: ColumnType) -> str:
@@ -76,10 +79,10 @@ class MySqlDestination(Destination):
                 "The file stays where it is and is tried again."
             )
 
-    def _fill_statement(self, target: str, _claim: Claim, rows: RowsToLoad) -> str:
+    def _fill_statement(self, target: str, _claim: Load, rows: RowsToLoad) -> str:
         return self.dialect.load_data(str(rows.folder / "rows.pipe"), target, rows.checked.columns)
 
-    def _fill(self, session: Session, target: str, claim: Claim, rows: RowsToLoad) -> int:
+    def _fill(self, session: Session, target: str, claim: Load, rows: RowsToLoad) -> int:
         pipe = rows.folder / "rows.pipe"
         with _written_to(pipe, rows):
             taken = session.run(self._fill_statement(target, claim, rows))

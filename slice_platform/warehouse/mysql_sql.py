@@ -79,13 +79,20 @@ class MySqlDialect(Dialect):
     def short_waits(self) -> tuple[str, ...]:
         return (f"SET lock_wait_timeout = {SHORT_WAIT_SECONDS}",)
 
-    def create_ledger(self, database: str) -> tuple[str, ...]:
-        (statement,) = super().create_ledger(database)
+    def _create_book(self, book: str, columns: Mapping[str, str]) -> tuple[str, ...]:
+        (statement,) = super()._create_book(book, columns)
         return (f"{statement} ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {self.collation}",)
 
-    def create_stage(self, columns: Sequence[Column]) -> str:
-        """Of just the types of the table, with a collation that agrees with it."""
-        return f"{super().create_stage(columns)} CHARACTER SET utf8mb4 COLLATE {self.collation}"
+    def create_stage(self, columns: Sequence[Column], key: Sequence[str] = ()) -> str:
+        """Of just the types of the table, with a collation that agrees with it.
+
+        Without its key each row of the table would be looked for among all that are staged; made later it would commit.
+        """
+        kinds = zip(columns, self._types(columns, indexed=frozenset(key)), strict=True)
+        lines = [f"{self.quoted(column.name)} {kind}{' NOT NULL' * (column.name in key)}" for column, kind in kinds]
+        lines += [f"PRIMARY KEY ({self.listed(key)})"] if key else []
+        body = ", ".join(lines)
+        return f"CREATE TEMPORARY TABLE {self.stage} ({body}) CHARACTER SET utf8mb4 COLLATE {self.collation}"
 
     def merge(self, ref: TableRef, key: tuple[str, ...], columns: tuple[Column, ...]) -> str:
         names = self.listed(column.name for column in columns)

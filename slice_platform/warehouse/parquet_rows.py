@@ -1,6 +1,7 @@
 """Parquet as rows to be judged: what its types guarantee is taken, the rest is looked at as text."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -46,6 +47,18 @@ def parquet_rows(path: Path, columns: tuple[Column, ...], types: dict[str, str],
     Raises:
         FileRefused: a column holds what its type never is.
     """
+    source = f"read_parquet({literal(path)}, file_row_number=true)"
+    return typed_rows(source, "file_row_number + 1", columns, types, spec)
+
+
+def typed_rows(
+    source: str, number: str, columns: tuple[Column, ...], types: Mapping[str, str], spec: TableSpec
+) -> Rows:
+    """The rows of these columns of what a SELECT takes from `source`; `number` is SQL of which row it is, from 1.
+
+    Raises:
+        FileRefused: a column holds what its type never is.
+    """
     cells: list[Cell] = []
     sources: list[str] = []
     findings: list[Finding] = []
@@ -62,9 +75,8 @@ def parquet_rows(path: Path, columns: tuple[Column, ...], types: dict[str, str],
             sources.append(f"{text}::varchar as {quoted(column.name)}")
     if findings:
         raise FileRefused(*findings)
-    inner = f"select file_row_number + 1 as {LINE}, {', '.join(sources)}"
     return Rows(
-        f"({inner} from read_parquet({literal(path)}, file_row_number=true))", tuple(cells), spec.primary_key, "row"
+        f"(select {number} as {LINE}, {', '.join(sources)} from {source})", tuple(cells), spec.primary_key, "row"
     )
 
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from slice_platform.store import CHUNK_BYTES
 from slice_platform.warehouse.arrow_session import ArrowSession
-from slice_platform.warehouse.claim import Claim
+from slice_platform.warehouse.claim import Load
 from slice_platform.warehouse.clean_rows import CsvStyle, arrow_batches, write_csv
 from slice_platform.warehouse.column_type import ColumnType, Kind
-from slice_platform.warehouse.destination import Destination, RowsToLoad
+from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.dialect import STAGE
 from slice_platform.warehouse.drop_path import DestinationName, TableRef, Task
 from slice_platform.warehouse.postgres_errors import told
 from slice_platform.warehouse.postgres_sql import SCHEMA, PostgresDialect
+from slice_platform.warehouse.projection_sql import ProjectionSql
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 from slice_platform.warehouse.server_url import malformed
 from slice_platform.warehouse.session import Session, Value
 
@@ -55,6 +57,7 @@ class PostgresDestination(Destination):
     def __init__(self, url: str, *, lock_timeout_seconds: float = 900.0, **options: Any) -> None:
         super().__init__(**options)
         self.dialect: PostgresDialect = PostgresDialect()
+        self.projections: ProjectionSql = ProjectionSql(self.dialect)
         self._at = checked_url(url)
         self._lock_timeout_seconds = lock_timeout_seconds
 
@@ -73,15 +76,15 @@ class PostgresDestination(Destination):
     def _goes_straight_in(self, task: Task, rows: RowsToLoad) -> bool:  # noqa: ARG002 -- as the base has it
         return task is Task.LOAD
 
-    def _fill_statement(self, target: str, claim: Claim, rows: RowsToLoad) -> str:  # noqa: ARG002 -- Redshift needs it
+    def _fill_statement(self, target: str, claim: Load, rows: RowsToLoad) -> str:  # noqa: ARG002 -- Redshift needs it
         if _by_arrow(rows):
             return self.dialect.copy_arrow(target, rows.checked.columns)
         return self.dialect.copy_in(target, rows.checked.columns, has_header=rows.checked.raw_csv is not None)
 
-    def _fill(self, session: Session, target: str, claim: Claim, rows: RowsToLoad) -> int:
+    def _fill(self, session: Session, target: str, claim: Load, rows: RowsToLoad) -> int:
         statement = self._fill_statement(target, claim, rows)
         if isinstance(session, ArrowSession):
-            name = (SCHEMA, claim.table.table) if self._goes_straight_in(claim.task, rows) else (None, STAGE)
+            name = (None, STAGE) if target == self.dialect.stage else (SCHEMA, claim.table.table)
             return session.ingest(statement, name, arrow_batches(rows.engine, rows.checked))
         assert isinstance(session, PostgresSession)
         source = rows.checked.raw_csv

@@ -1,6 +1,6 @@
 """The SQL of Postgres, 15 or newer: a `database=` is a database, its tables lie in the schema public."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from slice_platform.warehouse.column_type import ColumnType, Kind
@@ -45,12 +45,15 @@ class PostgresDialect(Dialect):
     def short_waits(self) -> tuple[str, ...]:
         return (f"SET LOCAL lock_timeout = '{SHORT_WAIT_SECONDS}s'",)
 
-    def create_ledger(self, database: str) -> tuple[str, ...]:
+    def _create_book(self, book: str, columns: Mapping[str, str]) -> tuple[str, ...]:
         # Two that create one table at a time fail in the catalog, IF NOT EXISTS or not.
-        return ("SELECT pg_advisory_xact_lock(hashtextextended('slice ledger', 0))", *super().create_ledger(database))
+        return (
+            "SELECT pg_advisory_xact_lock(hashtextextended('slice ledger', 0))",
+            *super()._create_book(book, columns),
+        )
 
-    def create_stage(self, columns: Sequence[Column]) -> str:
-        return f"{super().create_stage(columns)} ON COMMIT DROP"
+    def create_stage(self, columns: Sequence[Column], key: Sequence[str] = ()) -> str:
+        return f"{super().create_stage(columns, key)} ON COMMIT DROP"
 
     def has_ledger(self, database: str) -> str:
         return f"SELECT count(*) FROM pg_class WHERE oid = to_regclass('{self.ledger(database)}')"

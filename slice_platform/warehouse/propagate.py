@@ -26,13 +26,14 @@ from slice_platform.warehouse.archive import (
     stage_list,
 )
 from slice_platform.warehouse.claim import Applied, Claim, KnownTable
-from slice_platform.warehouse.destination import Destination, RowsToLoad
+from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.drop_path import DestinationName, DropPath, TableRef, Task
 from slice_platform.warehouse.gate import check_rows
 from slice_platform.warehouse.input_file import InputFile, fetch
 from slice_platform.warehouse.outcome import Done, Failed, Outcome, Stranded, Waiting
 from slice_platform.warehouse.pending import Dropped, look, look_at
 from slice_platform.warehouse.refusal import FileRefused, refuse
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 from slice_platform.warehouse.schema_change import read_schema_change
 from slice_platform.warehouse.table_spec import MOST_BYTES, read_table_spec
 

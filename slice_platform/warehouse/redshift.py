@@ -7,14 +7,18 @@ from typing import Any
 
 from slice_platform.errors import DestinationBusy
 from slice_platform.store import Store
-from slice_platform.warehouse.claim import Applied, Claim, Counts, KnownTable
+from slice_platform.warehouse.checksum import Measure
+from slice_platform.warehouse.claim import Applied, Claim, Counts, KnownTable, Load
 from slice_platform.warehouse.column_type import ColumnType
-from slice_platform.warehouse.destination import Destination, RowsToLoad
+from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.drop_path import DestinationName, TableRef
+from slice_platform.warehouse.projection import Changes, PartitionClaim, Projected, ProjectedTable
+from slice_platform.warehouse.projection_sql import RedshiftProjectionSql
 from slice_platform.warehouse.redshift_errors import RowsRefused, is_of_redshift, redshift_error
 from slice_platform.warehouse.redshift_sql import MOST_DOCUMENT_BYTES, CopySource, RedshiftDialect
 from slice_platform.warehouse.redshift_staging import Staging, remove_stale
 from slice_platform.warehouse.refusal import FileRefused, refuse
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 from slice_platform.warehouse.schema_work import TablePlan
 from slice_platform.warehouse.session import Session, Value
 from slice_platform.warehouse.table_spec import spec_document
@@ -47,6 +51,7 @@ class RedshiftDestination(Destination):
     ) -> None:
         super().__init__(**options)
         self.dialect: RedshiftDialect = RedshiftDialect()
+        self.projections: RedshiftProjectionSql = RedshiftProjectionSql(self.dialect)
         self._connect, self._store, self._iam_role, self._label = connect, store, iam_role, label
 
     @property
@@ -65,11 +70,28 @@ class RedshiftDestination(Destination):
 
     def load(self, claim: Claim, rows: RowsToLoad) -> Applied:
         """As of every destination. What takes long by itself, the way to S3, is done before anything is locked."""
+        with self._in_s3(claim, rows):
+            return super().load(claim, rows)
+
+    def project(
+        self, table: ProjectedTable, claim: PartitionClaim, rows: RowsToLoad, *, again: bool = False
+    ) -> Projected:
+        """As of every destination, and the way to S3 as with `load`."""
+        with self._in_s3(claim, rows):
+            return super().project(table, claim, rows, again=again)
+
+    @contextmanager
+    def _in_s3(self, claim: Load, rows: RowsToLoad) -> Iterator[None]:
+        """The rows are where COPY reaches them. Those that it refuses are told.
+
+        Raises:
+            FileRefused: it refused some.
+        """
         staging = Staging(self._store, claim)
         remove_stale(self._store, datetime.now(UTC))
         with staging.filled(rows):
             try:
-                return super().load(claim, rows)
+                yield
             except RowsRefused as refused:
                 findings = staging.findings(rows, self._load_errors(claim.table, staging.rows))
                 raise FileRefused(*findings or refused.findings) from refused
@@ -89,13 +111,13 @@ class RedshiftDestination(Destination):
         super()._check_unchanged(session, ref, known)
         session.run(self.dialect.hold(ref.database), ref.table, known.version)
 
-    def _fill_statement(self, target: str, claim: Claim, rows: RowsToLoad) -> str:
+    def _fill_statement(self, target: str, claim: Load, rows: RowsToLoad) -> str:
         staging = Staging(self._store, claim)
         return self.dialect.copy_in(
             target, rows.checked.columns, CopySource(staging.manifest, staging.null, self._iam_role)
         )
 
-    def _fill(self, session: Session, target: str, claim: Claim, rows: RowsToLoad) -> int:
+    def _fill(self, session: Session, target: str, claim: Load, rows: RowsToLoad) -> int:
         return session.run(self._fill_statement(target, claim, rows))
 
     def _record(self, session: Session, claim: Claim, counts: Counts, plan: TablePlan | None) -> None:
@@ -105,9 +127,11 @@ class RedshiftDestination(Destination):
                 f"{MOST_DOCUMENT_BYTES:,}. Use shorter names."
             )
         super()._record(session, claim, counts, plan)
-        found = session.rows(self.dialect.claimants(claim.table.database), claim.id)
-        if found != [(claim.run_id,)]:
-            raise DestinationBusy(f"Loading {claim.key!r}: another run has booked it meanwhile. Nothing was changed.")
+        _check_alone(claim, session.rows(self.dialect.claimants(claim.table.database), claim.id))
+
+    def _record_projection(self, session: Session, claim: PartitionClaim, measure: Measure, changes: Changes) -> None:
+        super()._record_projection(session, claim, measure, changes)
+        _check_alone(claim, session.rows(self.projections.claimants(claim.table.database), claim.row_id))
 
     @contextmanager
     def _transaction(self, ref: TableRef, rows: RowsToLoad | None = None) -> Iterator[Session]:  # noqa: ARG002 -- as it is
@@ -127,6 +151,16 @@ class RedshiftDestination(Destination):
             if not is_of_redshift(error):
                 raise
             raise redshift_error(f"Working on {ref}", error) from error
+
+
+def _check_alone(claim: Load, found: list[tuple[Any, ...]]) -> None:
+    """Ours is the one row of the claim; else two could not see each other, and one has to give way.
+
+    Raises:
+        DestinationBusy: it is not.
+    """
+    if found != [(claim.run_id,)]:
+        raise DestinationBusy(f"Loading {claim.key!r}: another run has booked it meanwhile. Nothing was changed.")
 
 
 def _spelled(kind: str, length: int | None, precision: int | None, scale: int | None) -> str:

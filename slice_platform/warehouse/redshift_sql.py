@@ -4,6 +4,7 @@ Keys are not enforced there, so nothing here relies on them: loads of one schema
 loads of a table change one row of it, and the ledger row is only written where there is none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -73,8 +74,8 @@ class RedshiftDialect(Dialect):
             "FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position"
         )
 
-    def create_ledger(self, database: str) -> tuple[str, ...]:
-        (statement,) = super().create_ledger(database)
+    def _create_book(self, book: str, columns: Mapping[str, str]) -> tuple[str, ...]:
+        (statement,) = super()._create_book(book, columns)
         return (f"{statement} DISTSTYLE ALL SORTKEY({self.quoted('table_name')})",)
 
     def record(self, database: str, *, with_spec: bool) -> str:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from slice_platform.store import Store
-from slice_platform.warehouse.claim import Claim
+from slice_platform.warehouse.claim import Load
 from slice_platform.warehouse.clean_rows import CsvStyle, write_csv
 from slice_platform.warehouse.csv_records import csv_records
-from slice_platform.warehouse.destination import RowsToLoad
 from slice_platform.warehouse.pending import STAGING
 from slice_platform.warehouse.refusal import Finding
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 
 STALE = timedelta(days=2)  # longer than all attempts at a load can take
 _SHOWN = 100
@@ -32,11 +32,11 @@ class Staging:
     """Where the rows of a claim lie: of one run, as another that does the same at the same time has its own place."""
 
     store: Store
-    claim: Claim
+    claim: Load
 
     @property
     def null(self) -> str:
-        """A word that no value of the file is: it is made from the digest of the file."""
+        """A word that no value of the file is: it is made from a digest."""
         return f"_slice_null_{self.claim.id}"
 
     @property

@@ -18,6 +18,7 @@ from slice_platform.warehouse.table_spec import MOST_COLUMNS, Column, TableSpec
 
 Actual = Mapping[str, str]  # columns and their types
 Spelling = Callable[[ColumnType], str]
+_WAY_OUT = "columns are added to it, nothing else is changed. Choose another `table:`, or drop it and project again"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,38 @@ def plan_change(
     if isinstance(change, AddColumns):
         return _add(dialect, spelling, ref, change, known, columns)
     return _drop(dialect, ref, change, known, columns)
+
+
+def plan_evolution(
+    dialect: Dialect,
+    spelling: Spelling,
+    ref: TableRef,
+    spec: TableSpec,
+    known: KnownTable,
+    actual: ActualTable,
+) -> TablePlan:
+    """Add the columns that are new. Those that are no longer wanted stay; nothing else changes of itself.
+
+    Raises:
+        FileRefused: a column has another type, or is gone, or a key is another one.
+    """
+    types = {column.name: column.type for column in known.spec.columns}
+    kept = [column for column in spec.columns if column.name in types]
+    found = [
+        Finding(f"is {types[column.name]} in the table", column=column.name, value=str(column.type))
+        for column in kept
+        if types[column.name] != column.type
+    ]
+    found += [Finding("is gone from the table", column=c.name) for c in kept if c.name not in actual.columns]
+    found += [*_other_primary_key(spec, known, actual), *_other_keys(spec, known.spec)]
+    if not found:
+        found = _other_types(kept, spelling, actual.columns)
+    if found:
+        raise FileRefused(Finding(f"The table {ref} is another one by now: {_WAY_OUT}"), *found)
+    added = AddColumns(tuple(column for column in spec.columns if column.name not in types))
+    if not added.columns:
+        return TablePlan(known.spec, known.version)
+    return _add(dialect, spelling, ref, added, known, actual.columns)
 
 
 def _add(

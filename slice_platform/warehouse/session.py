@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any, TypeAlias
 
-Value: TypeAlias = str | int
+Value: TypeAlias = str | int | None
 
 
 class Session(ABC):

@@ -16,7 +16,6 @@ from slice_platform.errors import DestinationBusy
 from slice_platform.local.redshift_standin import STANDIN_LABEL, standin_connection
 from slice_platform.store import Store
 from slice_platform.warehouse.claim import Applied, Claim
-from slice_platform.warehouse.destination import RowsToLoad
 from slice_platform.warehouse.drop_path import DestinationName, Task
 from slice_platform.warehouse.gate import CheckedRows
 from slice_platform.warehouse.outcome import Done, Failed
@@ -24,6 +23,7 @@ from slice_platform.warehouse.redshift import RedshiftDestination, RedshiftSessi
 from slice_platform.warehouse.redshift_sql import RedshiftDialect
 from slice_platform.warehouse.redshift_staging import STALE, remove_stale
 from slice_platform.warehouse.refusal import FileRefused
+from slice_platform.warehouse.rows_to_load import RowsToLoad
 from slice_platform.warehouse.session import Session
 from slice_platform_tests.warehouse.worlds import World, open_file
 

@@ -5,6 +5,8 @@ After a change that is meant, `WRITE_GOLDEN=1 pytest ...` writes the file anew, 
 
 import os
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from sqlglot import exp
 from slice_platform.local.redshift_statements import to_postgres
 from slice_platform.warehouse.column_type import column_type
 from slice_platform.warehouse.drop_path import TableRef
+from slice_platform.warehouse.projection import ProjectedTable
+from slice_platform.warehouse.projection_sql import RedshiftProjectionSql
 from slice_platform.warehouse.redshift_sql import CopySource, RedshiftDialect
 from slice_platform.warehouse.table_spec import Column as SpecColumn
-from slice_platform.warehouse.table_spec import read_table_spec
+from slice_platform.warehouse.table_spec import TableSpec, columns_of, read_table_spec
 
 GOLDEN = Path(__file__).with_name("golden") / "redshift.sql"
 SQL = RedshiftDialect()
@@ -33,6 +37,19 @@ SPEC = read_table_spec(
 )
 ROLE = CopySource("s3://bucket/_staging/ab.manifest", "_slice_null_ab", "arn:aws:iam::1:role/copy")
 NO_ROLE = CopySource("s3://bucket/_staging/cd.manifest", "_slice_null_cd")
+AMOUNTS = ProjectedTable(
+    REF,
+    TableSpec(
+        columns_of({"id": "BIGINT", "code": "CHAR(3)", "note": "VARCHAR(MAX)", "x": "REAL", "ok": "BOOLEAN",
+                    "day": "DATE", "at": "TIMESTAMPTZ"}), ("id", "code"),
+    ),
+    "upsert",
+    "at",
+)  # fmt: skip
+DOCUMENTS = replace(AMOUNTS, spec=TableSpec(columns_of({"id": "BIGINT", "day": "DATE", "document": "SUPER"}), ("id",)),
+                    partition_column="day")  # fmt: skip
+DAY = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+PROJECTIONS = RedshiftProjectionSql(SQL)
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "look for the ledger": (SQL.has_ledger(),),
     "make the ledger": SQL.create_ledger("analytics"),
@@ -57,6 +74,20 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "hold": (SQL.hold("analytics"),),
     "forget": (SQL.forget("analytics"),),
     "why a COPY failed": SQL.load_errors(),
+    "make the ledger of projections": SQL.create_projections("analytics"),
+    "find projections": tuple(PROJECTIONS.recorded("analytics", by=by) for by in ("id", "table_name")),
+    "count projections": (PROJECTIONS.count_recorded("analytics"),),
+    "forget projections": tuple(PROJECTIONS.forget("analytics", by=by) for by in ("id", "table_name")),
+    "book a projection": (PROJECTIONS.record("analytics"),),
+    "who has booked a projection": (PROJECTIONS.claimants("analytics"),),
+    "mark projections": (PROJECTIONS.make_stale("analytics"),),
+    "is there a row": (PROJECTIONS.any_row(REF),),
+    "delete a partition": (PROJECTIONS.delete(AMOUNTS, DAY), PROJECTIONS.delete(AMOUNTS, None)),
+    "delete what is gone": (PROJECTIONS.delete_gone(AMOUNTS, DAY), PROJECTIONS.delete_gone(DOCUMENTS, None)),
+    "count what moved": (PROJECTIONS.moved(AMOUNTS, DAY), PROJECTIONS.moved(DOCUMENTS, DAY)),
+    "update what differs": (PROJECTIONS.update_changed(AMOUNTS), PROJECTIONS.update_changed(DOCUMENTS)),
+    "insert what is new": (PROJECTIONS.insert_new(AMOUNTS),),
+    "measure": (PROJECTIONS.measure(AMOUNTS, DAY), PROJECTIONS.measure(DOCUMENTS, None)),
 }  # fmt: skip
 ALL = [pytest.param(one, id=f"{name} {number}") for name, many in STATEMENTS.items() for number, one in enumerate(many)]
 # sqlglot knows neither all options of COPY, nor LOCK, nor DISTSTYLE ALL beside a SORTKEY.

@@ -80,7 +80,7 @@ class World:
             from slice_platform.warehouse.mysql import connection_options
 
             with (
-                pymysql.connect(**connection_options(self.url), database=DATABASE) as connection,
+                pymysql.connect(**connection_options(self.url), database=DATABASE, autocommit=True) as connection,
                 connection.cursor() as cursor,
             ):
                 cursor.execute(sql.format("").replace('"', "`"))

@@ -106,3 +106,77 @@ SELECT line_number, column_name, error_message FROM sys_load_error_detail
 WHERE file_name = CAST(%s AS CHAR(256)) ORDER BY line_number LIMIT 20;
 SELECT line_number, colname, err_reason FROM stl_load_errors
 WHERE filename = CAST(%s AS CHAR(256)) ORDER BY line_number LIMIT 20;
+
+-- make the ledger of projections
+CREATE TABLE IF NOT EXISTS "analytics"."_slice_projections" (
+  "id" CHAR(32) NOT NULL,
+  "table_name" VARCHAR(1024) NOT NULL,
+  "partition_key" VARCHAR(1024) NOT NULL,
+  "source" VARCHAR(1024) NOT NULL,
+  "lineage" VARCHAR(1024) NOT NULL,
+  "version" BIGINT NOT NULL,
+  "snapshot_id" BIGINT,
+  "window_start" VARCHAR(1024) NOT NULL,
+  "window_end" VARCHAR(1024) NOT NULL,
+  "row_count" BIGINT NOT NULL,
+  "checksum_low" BIGINT NOT NULL,
+  "checksum_high" BIGINT NOT NULL,
+  "rows_deleted" BIGINT NOT NULL,
+  "rows_inserted" BIGINT NOT NULL,
+  "rows_updated" BIGINT NOT NULL,
+  "is_stale" BIGINT NOT NULL,
+  "run_id" VARCHAR(1024) NOT NULL,
+  "projected_at" TIMESTAMP NOT NULL DEFAULT SYSDATE
+) DISTSTYLE ALL SORTKEY("table_name");
+
+-- find projections
+SELECT "partition_key", "source", "lineage", "version", "snapshot_id", "row_count", "checksum_low", "checksum_high", "rows_deleted", "rows_inserted", "rows_updated", "is_stale", "run_id", "projected_at" FROM "analytics"."_slice_projections" WHERE "id" = %s;
+SELECT "partition_key", "source", "lineage", "version", "snapshot_id", "row_count", "checksum_low", "checksum_high", "rows_deleted", "rows_inserted", "rows_updated", "is_stale", "run_id", "projected_at" FROM "analytics"."_slice_projections" WHERE "table_name" = %s;
+
+-- count projections
+SELECT count(*) FROM "analytics"."_slice_projections" WHERE "table_name" = %s;
+
+-- forget projections
+DELETE FROM "analytics"."_slice_projections" WHERE "id" = %s;
+DELETE FROM "analytics"."_slice_projections" WHERE "table_name" = %s;
+
+-- book a projection
+INSERT INTO "analytics"."_slice_projections" ("id", "table_name", "partition_key", "source", "lineage", "version", "snapshot_id", "window_start", "window_end", "row_count", "checksum_low", "checksum_high", "rows_deleted", "rows_inserted", "rows_updated", "is_stale", "run_id") VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);
+
+-- who has booked a projection
+SELECT "run_id" FROM "analytics"."_slice_projections" WHERE "id" = %s;
+
+-- mark projections
+UPDATE "analytics"."_slice_projections" SET "is_stale" = 1 WHERE "table_name" = %s AND "id" <> %s
+AND "window_start" <= %s AND "window_end" > %s;
+
+-- is there a row
+SELECT count(*) FROM (SELECT 1 AS "one" FROM "analytics"."order" LIMIT 1) AS "some";
+
+-- delete a partition
+DELETE FROM "analytics"."order" WHERE "at" >= TIMESTAMPTZ '2026-01-01 00:00:00.000000+00' AND "at" < TIMESTAMPTZ '2026-01-02 00:00:00.000000+00';
+DELETE FROM "analytics"."order";
+
+-- delete what is gone
+DELETE FROM "analytics"."order" WHERE "at" >= TIMESTAMPTZ '2026-01-01 00:00:00.000000+00' AND "at" < TIMESTAMPTZ '2026-01-02 00:00:00.000000+00' AND NOT EXISTS (SELECT 1 FROM "_stg_rows" WHERE "analytics"."order"."id" = "_stg_rows"."id" AND "analytics"."order"."code" = "_stg_rows"."code");
+DELETE FROM "analytics"."order" WHERE NOT EXISTS (SELECT 1 FROM "_stg_rows" WHERE "analytics"."order"."id" = "_stg_rows"."id");
+
+-- count what moved
+SELECT count(*), min("analytics"."order"."at"), max("analytics"."order"."at") FROM "_stg_rows" JOIN "analytics"."order" ON "analytics"."order"."id" = "_stg_rows"."id" AND "analytics"."order"."code" = "_stg_rows"."code" WHERE ("analytics"."order"."at" < TIMESTAMPTZ '2026-01-01 00:00:00.000000+00' OR "analytics"."order"."at" >= TIMESTAMPTZ '2026-01-02 00:00:00.000000+00');
+SELECT count(*), min("analytics"."order"."day"), max("analytics"."order"."day") FROM "_stg_rows" JOIN "analytics"."order" ON "analytics"."order"."id" = "_stg_rows"."id" WHERE ("analytics"."order"."day" < TIMESTAMP '2026-01-01 00:00:00.000000' OR "analytics"."order"."day" >= TIMESTAMP '2026-01-02 00:00:00.000000');
+
+-- update what differs
+UPDATE "analytics"."order" SET "id" = "_stg_rows"."id", "code" = "_stg_rows"."code", "note" = "_stg_rows"."note", "x" = "_stg_rows"."x", "ok" = "_stg_rows"."ok", "day" = "_stg_rows"."day", "at" = "_stg_rows"."at" FROM "_stg_rows"
+WHERE "analytics"."order"."id" = "_stg_rows"."id" AND "analytics"."order"."code" = "_stg_rows"."code" AND ("analytics"."order"."id" <> "_stg_rows"."id" OR "analytics"."order"."code" <> "_stg_rows"."code" OR OCTET_LENGTH("analytics"."order"."code") <> OCTET_LENGTH("_stg_rows"."code") OR "analytics"."order"."note" <> "_stg_rows"."note" OR OCTET_LENGTH("analytics"."order"."note") <> OCTET_LENGTH("_stg_rows"."note") OR ("analytics"."order"."note" IS NULL AND "_stg_rows"."note" IS NOT NULL) OR ("analytics"."order"."note" IS NOT NULL AND "_stg_rows"."note" IS NULL) OR "analytics"."order"."x" <> "_stg_rows"."x" OR ("analytics"."order"."x" IS NULL AND "_stg_rows"."x" IS NOT NULL) OR ("analytics"."order"."x" IS NOT NULL AND "_stg_rows"."x" IS NULL) OR "analytics"."order"."ok" <> "_stg_rows"."ok" OR ("analytics"."order"."ok" IS NULL AND "_stg_rows"."ok" IS NOT NULL) OR ("analytics"."order"."ok" IS NOT NULL AND "_stg_rows"."ok" IS NULL) OR "analytics"."order"."day" <> "_stg_rows"."day" OR ("analytics"."order"."day" IS NULL AND "_stg_rows"."day" IS NOT NULL) OR ("analytics"."order"."day" IS NOT NULL AND "_stg_rows"."day" IS NULL) OR "analytics"."order"."at" <> "_stg_rows"."at" OR ("analytics"."order"."at" IS NULL AND "_stg_rows"."at" IS NOT NULL) OR ("analytics"."order"."at" IS NOT NULL AND "_stg_rows"."at" IS NULL));
+UPDATE "analytics"."order" SET "id" = "_stg_rows"."id", "day" = "_stg_rows"."day", "document" = "_stg_rows"."document" FROM "_stg_rows"
+WHERE "analytics"."order"."id" = "_stg_rows"."id" AND (1 = 1);
+
+-- insert what is new
+INSERT INTO "analytics"."order" ("id", "code", "note", "x", "ok", "day", "at") SELECT "_stg_rows"."id", "_stg_rows"."code", "_stg_rows"."note", "_stg_rows"."x", "_stg_rows"."ok", "_stg_rows"."day", "_stg_rows"."at"
+FROM "_stg_rows" WHERE NOT EXISTS (SELECT 1 FROM "analytics"."order" WHERE "analytics"."order"."id" = "_stg_rows"."id" AND "analytics"."order"."code" = "_stg_rows"."code");
+
+-- measure
+SELECT count(*), COALESCE(SUM(STRTOL(SUBSTRING(MD5(COALESCE(CAST("id" AS VARCHAR(64)), 'N') || ';' || COALESCE((CAST(OCTET_LENGTH(RTRIM("code")) AS VARCHAR(64)) || ':' || RTRIM("code")), 'N') || ';' || COALESCE(CASE WHEN OCTET_LENGTH("note") > 1024 THEN MD5("note") ELSE (CAST(OCTET_LENGTH("note") AS VARCHAR(64)) || ':' || "note") END, 'N') || ';' || COALESCE(CASE WHEN CAST("x" AS DOUBLE PRECISION) = 0 THEN '0' WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('2.44140625000000000e-04' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('1.04857600000000000e+06' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('4.39804651110400000e+12' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b0') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('5.68434188608080149e-14' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('2.44140625000000000e-04' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('1.88894659314785809e+22' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b-1') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('1.04857600000000000e+06' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('4.50359962737049600e+15' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('1.02400000000000000e+03' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b1') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('1.32348898008484428e-23' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('5.68434188608080149e-14' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('8.11296384146066817e+31' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b-2') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('4.50359962737049600e+15' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('1.93428131138340668e+25' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('2.38418579101562500e-07' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b2') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('3.08148791101957736e-33' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('1.32348898008484428e-23' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('3.48449143727040987e+41' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b-3') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('1.93428131138340668e+25' AS DOUBLE PRECISION) AND ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('8.30767497365572421e+34' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('5.55111512312578270e-17' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b3') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) < CAST('3.08148791101957736e-33' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('1.49657767662684459e+51' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b-4') WHEN ABS(CAST("x" AS DOUBLE PRECISION)) >= CAST('8.30767497365572421e+34' AS DOUBLE PRECISION) THEN (CAST(CAST(FLOOR(CAST("x" AS DOUBLE PRECISION) * CAST('1.29246970711410574e-26' AS DOUBLE PRECISION)) AS BIGINT) AS VARCHAR(64)) || 'b4') END, 'N') || ';' || COALESCE(CASE WHEN "ok" THEN 't' WHEN NOT "ok" THEN 'f' END, 'N') || ';' || COALESCE(TO_CHAR("day", 'YYYY-MM-DD'), 'N') || ';' || COALESCE(RTRIM(RTRIM(TO_CHAR(("at" AT TIME ZONE 'UTC'), 'YYYY-MM-DD HH24:MI:SS.US'), '0'), '.'), 'N')), 1, 15), 16)), 0)
+FROM "analytics"."order" WHERE "at" >= TIMESTAMPTZ '2026-01-01 00:00:00.000000+00' AND "at" < TIMESTAMPTZ '2026-01-02 00:00:00.000000+00';
+SELECT count(*), COALESCE(SUM(STRTOL(SUBSTRING(MD5(COALESCE(CAST("id" AS VARCHAR(64)), 'N') || ';' || COALESCE(TO_CHAR("day", 'YYYY-MM-DD'), 'N')), 1, 15), 16)), 0)
+FROM "analytics"."order";

@@ -1,0 +1,1 @@
+"""Operational databases as sources: read into landing, and relieved of rows that the lake holds."""
