@@ -25,7 +25,7 @@ RINGS = (
         "yaml_lines",
     ),
     ("lake", "warehouse", "notify", "ops", "local"),
-    ("components", "run_history"),
+    ("components", "run_history", "projections"),
     ("defs",),
     ("definitions",),
     ("demo", "cli"),

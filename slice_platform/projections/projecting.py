@@ -1,0 +1,149 @@
+"""Partitions of the lake brought into a database: those that are behind, or those that a person names."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from slice_platform.errors import ProjectionRefused, TableChanged
+from slice_platform.lake.business.definition import MODEL
+from slice_platform.lake.classification import is_closed
+from slice_platform.lake.lake import Lake
+from slice_platform.projections.projection import Projection
+from slice_platform.projections.source import Source, opened_source
+from slice_platform.records import BuiltPartition
+from slice_platform.warehouse.destination import Destination
+from slice_platform.warehouse.projection import PartitionClaim, Projected
+from slice_platform.warehouse.refusal import FileRefused, Finding
+
+_MOST_CHECKS = 3  # of one partition, where its table is altered meanwhile
+Progress: TypeAlias = Callable[[int, int], None]  # partitions brought, of how many
+
+
+@dataclass(frozen=True)
+class PartitionOutcome:
+    """What became of one partition: it is in the database, or the database cannot take it."""
+
+    key: str
+    projected: Projected | None = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A partition that the database has not, or has from another version, and whether it was described otherwise."""
+
+    key: str
+    is_new_shape: bool
+
+
+def behind(lake: Lake, projection: Projection, versions: Mapping[str, Mapping[str, int]] | None = None) -> list[Behind]:
+    """The partitions to project, by the ledger alone: no database is asked."""
+    known = lake.ledger.versions() if versions is None else versions
+    built = lake.ledger.built(projection.ledger_key)
+    found = []
+    for key, version in sorted(known.get(projection.source.ledger_key, {}).items()):
+        before = built.get(key)
+        if before != _made_from(projection, version):
+            found.append(Behind(key, is_new_shape=before is not None and before[MODEL] != projection.fingerprint))
+    return found
+
+
+@dataclass(frozen=True)
+class Projecting:
+    """Brings partitions of one projection into its database, on behalf of a run."""
+
+    lake: Lake
+    destination: Destination
+    projection: Projection
+    run_id: str
+    progress: Progress = lambda _done, _of: None
+
+    def refresh(self) -> Iterator[PartitionOutcome]:
+        """Every partition that is behind is brought; none twice for one version. Otherwise as `project`."""
+        late = behind(self.lake, self.projection)
+        again = frozenset(one.key for one in late if one.is_new_shape)
+        yield from self._bring([one.key for one in late], again)
+
+    def project(self, keys: Sequence[str]) -> Iterator[PartitionOutcome]:
+        """These partitions are in the database as the lake has them, whoever changed them there; a newer one stays.
+
+        Each is one transaction, and safe to repeat. A partition whose rows the database cannot take is an outcome, and
+        keeps no other back.
+
+        Raises:
+            ProjectionRefused: the table cannot be made, or is somebody else's.
+            SettingsError: personal data is to be hashed and there is no key.
+            TransientError, AccessRefused: database or lake did not do their part; what was brought before stays.
+        """
+        yield from self._bring(keys, frozenset(keys))
+
+    def _bring(self, keys: Sequence[str], again: frozenset[str]) -> Iterator[PartitionOutcome]:
+        if not keys:
+            return
+        # Before the snapshot is loaded: what is claimed is then never newer than what is read.
+        versions = self.lake.ledger.versions().get(self.projection.source.ledger_key, {})
+        ensure_table(self.destination, self.projection)
+        with opened_source(self.lake, self.projection) as source:
+            for number, key in enumerate(keys):
+                yield self._partition(source, self._claim(source, key, versions.get(key, 0)), is_again=key in again)
+                self.progress(number + 1, len(keys))
+
+    def _partition(self, source: Source, claim: PartitionClaim, *, is_again: bool) -> PartitionOutcome:
+        key, projection = claim.partition_key, self.projection
+        for attempt in range(1, _MOST_CHECKS + 1):
+            known = self.destination.known_table(projection.ref)
+            assert known is not None  # ensured before
+            try:
+                rows = source.rows(key, known)
+                done = self.destination.project(projection.table, claim, rows, again=is_again)
+            except TableChanged:
+                if attempt == _MOST_CHECKS:
+                    raise
+                ensure_table(self.destination, projection)
+                continue
+            except FileRefused as refused:
+                return PartitionOutcome(key, refusal=_told(projection, refused))
+            if done.version == claim.version:
+                booked = BuiltPartition(key, _made_from(projection, claim.version))
+                self.lake.ledger.book_built(projection.ledger_key, [booked])
+            return PartitionOutcome(key, projected=done)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _claim(self, source: Source, key: str, version: int) -> PartitionClaim:
+        projection, table = self.projection, source.table
+        snapshot = table.current_snapshot() if table else None
+        return PartitionClaim(
+            table=projection.ref,
+            source=f"{projection.source.tier}.{projection.source.name}",
+            lineage=str(table.metadata.table_uuid) if table else uuid.UUID(int=0).hex,
+            partition_key=key,
+            window=projection.window(key),
+            version=version,
+            snapshot_id=snapshot.snapshot_id if snapshot else None,
+            run_id=self.run_id,
+        )
+
+
+def ensure_table(destination: Destination, projection: Projection) -> None:
+    """The table is there as it is asked for.
+
+    Raises:
+        ProjectionRefused: it cannot be, or is somebody else's; the message says what to do.
+    """
+    try:
+        destination.ensure(projection.table)
+    except FileRefused as refused:
+        raise ProjectionRefused(f"Projecting into {projection.ref}: {_told(projection, refused)}") from refused
+
+
+def _made_from(projection: Projection, version: int) -> dict[str, str]:
+    return {MODEL: projection.fingerprint, projection.source.ledger_key: str(version)}
+
+
+def _told(projection: Projection, refused: FileRefused) -> str:
+    """What is wrong with the rows, without values of columns that hold personal data."""
+    closed = {there for there, one in projection.columns.items() if is_closed(one.classification)}
+    some = [Finding(f.reason, f.line, f.column, place=f.place) if f.column in closed else f for f in refused.findings]
+    more = f", and {refused.total - 3} more" if refused.total > 3 else ""
+    return "; ".join(map(str, some[:3])) + more
