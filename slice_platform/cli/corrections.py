@@ -12,6 +12,7 @@ from slice_platform.errors import PermanentError
 from slice_platform.lake.corrections import versions_of
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.records import FileRow, FileStatus
 
 
@@ -64,7 +65,7 @@ def rebuild_table(name: str, partitions: str | None, console: Console) -> None:
     console.print(f"{len(keys)} partitions of curated.{name} are made again from raw: {keys[0]}..{keys[-1]}")
 
 
-def keys_between(dataset: Dataset, text: str) -> list[str]:
+def keys_between(dataset: TableDefinition, text: str) -> list[str]:
     """The partition keys of `A..B`, both included, or of the one key `A`.
 
     Raises:
@@ -72,16 +73,14 @@ def keys_between(dataset: Dataset, text: str) -> list[str]:
     """
     divided = partitions_def(dataset)
     if divided is None:
-        raise PermanentError(
-            f"Rebuilding {text!r} of {dataset.name!r}: the table has no partitions. Leave --partitions out."
-        )
+        raise PermanentError(f"Partitions {text!r} of {dataset.name!r}: the table has none. Leave --partitions out.")
     first, _, last = text.partition("..")
     known = list(divided.get_partition_keys())
     last = last or first
     if first not in known or last not in known or first > last:
         raise PermanentError(
-            f"Rebuilding {text!r} of {dataset.name!r}: expected A..B with partitions from {known[0]} to {known[-1]}. "
-            f"For all of them: slice rebuild {dataset.name}"
+            f"Partitions {text!r} of {dataset.name!r}: expected A..B, both from {known[0]} to {known[-1]}, in "
+            "this order. For all of them leave --partitions out."
         )
     return known[known.index(first) : known.index(last) + 1]
 

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.progress import track
 
 from slice_platform.cli.answers import print_rows
+from slice_platform.cli.business_demo import show_late_file, show_repair, show_way_back
 from slice_platform.cli.notify import send_kept
 from slice_platform.cli.propagate_demo import propagate_demo
+from slice_platform.cli.refreshing import refresh_tables
 from slice_platform.cli.runs import ingest_all
 from slice_platform.cli.tables import grid, print_rejects, print_status
 from slice_platform.demo.answers import QUESTIONS, difference, load_truth
@@ -55,17 +57,25 @@ def run_demo(console: Console) -> None:
         evaluations += _deliver(lake, scenario.wave_1, console)
         if not was_there:
             _compare(lake, scenario.after_wave_1)
-        console.rule("2. Late, twice, and once more under another name")
+        console.rule("2. Business tables, made of these and copied into Postgres and Redshift's stand-in")
+        refresh_tables((), console)
+        console.rule("3. Late, twice, and once more under another name")
         console.print(f"{scenario.late} (late), {scenario.delivered_twice} (again), {scenario.sent_again} (known rows)")
-        evaluations += _deliver(lake, scenario.wave_2, console)
+        evaluations += _deliver(lake, scenario.wave_2[:1], console)
+        show_late_file(console, is_first_time=not was_there)
+        evaluations += _deliver(lake, scenario.wave_2[1:], console)
+        refresh_tables((), console)  # known rows, sent again: built anew, found equal, and nothing is copied
         _compare(lake, scenario.after_wave_2)
-        console.rule("3. What came of it")
+        console.rule("4. What came of it")
         print_status(lake, console)
         _print_checks(evaluations, console)
         print_rejects(lake, "flights", 6, console)
-        console.rule("4. Three questions, answered in SQL and checked against the source")
+        console.rule("5. Four questions, answered in SQL and checked against the source")
         _ask(lake, scenario, console)
-    console.rule("5. Tables in databases, from files that an analyst drops")
+    console.rule("6. A copy that somebody changed, and a table on its way back")
+    show_repair(console)
+    show_way_back(console)
+    console.rule("7. Tables in databases, from files that an analyst drops")
     propagate_demo(settings, console)
     send_kept()
     console.print(f"[green]Every figure agrees with the source.[/] {time.monotonic() - started:.0f} seconds.")

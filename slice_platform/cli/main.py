@@ -4,9 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from slice_platform.cli.business_commands import COMMANDS
 from slice_platform.cli.environment import prepare_environment
 from slice_platform.errors import PermanentError, SliceError, TransientError
 from slice_platform.lake.lake import LANDING, Lake, open_lake
@@ -30,6 +32,10 @@ class _Commands(click.Group):
 def main() -> None:
     """Drop a file, query a table. State lies under SLICE_HOME (default .slice)."""
     prepare_environment()
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @contextmanager
@@ -64,24 +70,45 @@ def drop(dataset: str, files: tuple[Path, ...], under: str) -> None:
     "--sample",
     "samples",
     multiple=True,
-    required=True,
     type=click.Path(exists=True, path_type=Path),
     help="CSV, JSON lines or Parquet, plain, gz or zst; a folder, or several.",
 )
+@click.option("--from", "url", metavar="URL", help="Instead: postgresql://user:password@host/database or mysql://...")
+@click.option("--table", help="With --from: what to read, in Postgres with its schema.")
+@click.option("--query", help="With --from, instead of --table: one SELECT.")
+@click.option("--cursor", metavar="COLUMN", help="With --from: tells what changed; without it all rows are read.")
+@click.option("--url-variable", metavar="NAME", help="Variable that runs find the URL in; default NAME_DATABASE_URL.")
 @click.option("--key", "keys", multiple=True, help="Column that names a row; several: A,B. Default: guessed.")
 @click.option("--partition", metavar="COLUMN[:GRAIN]", help="hour, day, month or year; or none. Default: guessed.")
 @click.option("--rows", default=200_000, show_default=True, help="How many rows of the samples to read.")
-@click.option("--print", "only_print", is_flag=True, help="Print both files, write nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the files, write nothing.")
 def new_dataset(
-    name: str, samples: tuple[Path, ...], keys: tuple[str, ...], partition: str | None, rows: int, only_print: bool
+    name: str,
+    samples: tuple[Path, ...],
+    url: str | None,
+    table: str | None,
+    query: str | None,
+    cursor: str | None,
+    url_variable: str | None,
+    keys: tuple[str, ...],
+    partition: str | None,
+    rows: int,
+    only_print: bool,
 ) -> None:
-    """Write the two files of dataset NAME from a sample: types, key, partition. Guesses are marked.
+    """Write the files of dataset NAME from a sample or a database: types, key, partition. Guesses are marked.
 
     slice new-dataset orders --sample shop.csv --key order_id
+
+    slice new-dataset orders --from postgresql://joe@host/shop --table public.orders --cursor updated_at
     """
     from slice_platform.cli.new_dataset import make_new_dataset, request_of
+    from slice_platform.cli.new_source import NewSource, make_new_source
 
-    make_new_dataset(request_of(name, samples, keys, partition, rows), only_print=only_print)
+    request = request_of(name, samples, keys, partition, rows)
+    if samples and not any((url, table, query, cursor, url_variable)):
+        make_new_dataset(request, only_print=only_print)
+    else:
+        make_new_source(request, NewSource(url, table, query, cursor, url_variable), only_print=only_print)
 
 
 @main.command()
@@ -179,8 +206,13 @@ def rebuild(dataset: str, partitions: str | None) -> None:
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of printing.")
 @click.option("--explain", is_flag=True, help="Also tell files and bytes read, and what Athena would charge.")
-def query(sql: str, style: str, output: Path | None, explain: bool) -> None:
-    """Ask the lake in SQL: tables curated.DATASET and raw.DATASET, read-only.
+@click.option(
+    "--role",
+    type=click.Choice(["analyst", "pii_reader"]),
+    help="Whose eyes to ask with: an analyst sees personal data masked. Default SLICE_QUERY_ROLE.",
+)
+def query(sql: str, style: str, output: Path | None, explain: bool, role: Literal["analyst", "pii_reader"]) -> None:
+    """Ask the lake in SQL: tables curated.DATASET, business.TABLE and raw.DATASET, read-only.
 
     slice query "SELECT carrier, count(*) FROM curated.flights GROUP BY ALL"
     """
@@ -188,7 +220,7 @@ def query(sql: str, style: str, output: Path | None, explain: bool) -> None:
     from slice_platform.lake.query import query as run_query
 
     with lake() as opened:
-        result = run_query(opened, sql)
+        result = run_query(opened, sql, role)
     write_answer(result.table, style, output)
     if explain:
         explain_cost(result.cost)
@@ -203,7 +235,7 @@ def upkeep(dataset: str | None, dry_run: bool) -> None:
     from slice_platform.cli.upkeep import show_plan, upkeep_all
 
     with lake() as opened:
-        names = [opened.dataset(dataset).name] if dataset else sorted(opened.datasets)
+        names = [opened.table(dataset).name] if dataset else sorted([*opened.datasets, *opened.business])
         if dry_run:
             show_plan(opened, names, terminal())
             return

@@ -11,7 +11,7 @@ from slice_platform.errors import PermanentError
 from slice_platform.lake.sampling.columns import ColumnGuess
 from slice_platform.lake.sampling.new_dataset import Proposal, Request, propose, refuse_name, write
 from slice_platform.lake.sampling.yaml_files import Draft
-from slice_platform.settings import load_settings
+from slice_platform.settings import Settings, load_settings
 
 _MOST_TOLD = 12
 
@@ -19,10 +19,7 @@ _MOST_TOLD = 12
 def make_new_dataset(request: Request, *, only_print: bool) -> None:
     """Write the dataset's folder, or print both files; then tell what a person should know."""
     settings = load_settings()
-    refuse_name(settings, request.dataset)
-    folder = settings.defs_dir / request.dataset
-    if not only_print and folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        raise PermanentError(f"Writing {str(folder)!r}: it exists, and nothing is overwritten. Choose another name.")
+    folder = free_folder(settings, request.dataset, only_print=only_print)
     proposal = propose(settings, request)
     if only_print:
         click.echo(f"# --- {request.dataset}/contract.yaml\n{proposal.contract}")
@@ -36,6 +33,15 @@ def make_new_dataset(request: Request, *, only_print: bool) -> None:
         click.echo("  defs.yaml      what the platform does with it")
         for line in next_steps(proposal):
             click.echo(line)
+
+
+def free_folder(settings: Settings, name: str, *, only_print: bool) -> Path:
+    """Where the dataset's files go. Raises PermanentError where the name is taken or is none."""
+    refuse_name(settings, name)
+    folder = settings.defs_dir / name
+    if not only_print and folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise PermanentError(f"Writing {str(folder)!r}: it exists, and nothing is overwritten. Choose another name.")
+    return folder
 
 
 def told(proposal: Proposal) -> Iterator[str]:

@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from slice_platform.cli.notify import send_kept
-from slice_platform.components.lake_dataset import INGEST_PREFIX, RANGE_END_TAG, RANGE_TAG
+from slice_platform.components.lake_dataset import INGEST_PREFIX
+from slice_platform.components.lake_partitions import RANGE_END_TAG, RANGE_TAG
 from slice_platform.components.landing_sensor import STRAYS_JOB
 from slice_platform.components.runtime import reporting, run_lake
 from slice_platform.errors import PermanentError
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.landing import look
+from slice_platform.lake.partitions import WHOLE_TABLE
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 TAGS = {"slice/from": "cli"}
@@ -92,14 +94,38 @@ def rebuild_range(definitions: dg.Definitions, instance: dg.DagsterInstance, nam
     Raises:
         PermanentError: the run failed; the message says where to look.
     """
+    materialize(definitions, instance, dg.AssetKey(["curated", name]), keys)
+
+
+def materialize(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey, keys: Sequence[str]
+) -> list[dg.AssetCheckEvaluation]:
+    """Materialize a contiguous range of partitions of an asset in one run, with its checks.
+
+    Raises:
+        PermanentError: the run or a check of it failed; the message says where to look.
+    """
+    is_divided = list(keys) != [WHOLE_TABLE]
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
         run_config=QUIET,
-        asset_selection=[dg.AssetKey(["curated", name])],
-        tags={**TAGS, RANGE_TAG: keys[0], RANGE_END_TAG: keys[-1]},
+        asset_selection=[key],
+        tags={**TAGS, **({RANGE_TAG: keys[0], RANGE_END_TAG: keys[-1]} if is_divided else {})},
         raise_on_error=False,
     )
-    _evaluations(result, f"curated/{name}")
+    return _evaluations(result, key.to_user_string())
+
+
+def materialize_one(key: Sequence[str]) -> None:
+    """Materialize an asset without partitions.
+
+    Raises:
+        PermanentError: the run failed; the message says where to look.
+    """
+    from slice_platform.definitions import defs  # loads every folder below defs/
+
+    with dg.DagsterInstance.get() as instance:
+        materialize(defs(), instance, dg.AssetKey(key), [WHOLE_TABLE])
 
 
 def _evaluations(result: dg.ExecuteInProcessResult, job: str) -> list[dg.AssetCheckEvaluation]:

@@ -1,15 +1,14 @@
-"""The freshness that a contract asks for as a policy of its table; Dagster's daemon judges it and the UI shows it."""
+"""The freshness that is asked of a table as a policy of its asset; Dagster's daemon judges it and the UI shows it."""
 
 from datetime import timedelta
 
 import dagster as dg
 
-from slice_platform.lake.dataset import Dataset
+from slice_platform.lake.service_levels import Freshness
 
 
-def freshness_policy(dataset: Dataset) -> dg.FreshnessPolicy | None:
-    """None where the contract asks for nothing."""
-    asked = dataset.contract.freshness
+def freshness_policy(asked: Freshness | None) -> dg.FreshnessPolicy | None:
+    """None where nothing is asked."""
     if asked is None:
         return None
     if asked.daily_by is not None:

@@ -16,16 +16,19 @@ from slice_platform.components.lake_checks import (
 )
 from slice_platform.components.lake_events import arrivals, tell
 from slice_platform.components.lake_metadata import asset_metadata, batch_metadata
-from slice_platform.components.lake_partitions import ARRIVAL_DAYS, partitions_def
+from slice_platform.components.lake_partitions import ARRIVAL_DAYS, RANGE_TAG, partitions_def
+from slice_platform.components.projections import projection_definitions
+from slice_platform.components.refresh import refresh_job
 from slice_platform.components.runtime import report, run_lake, told_to_dagster
 from slice_platform.components.set_checks import set_checks
 from slice_platform.components.upkeep import upkeep_job, upkeep_schedule
-from slice_platform.lake.dataset import TIER_TAG, Dataset, DatasetSpec, dataset_of
+from slice_platform.lake.dataset import Dataset, DatasetSpec, dataset_of
 from slice_platform.lake.ingest import altered_files, publish_pending, rebuild_partitions, receive_pending
+from slice_platform.lake.labels import TIER_TAG
 from slice_platform.lake.partitions import WHOLE_TABLE
+from slice_platform.projections.projection import projections_of
 
 INGEST_PREFIX = "ingest_"
-RANGE_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @dg.scaffold_with(DatasetScaffolder)
@@ -48,12 +51,14 @@ class LakeDataset(dg.Component):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  # Dagster's signature
         raw, curated = raw_asset(self.dataset), curated_asset(self.dataset)
         upkeep = upkeep_job(self.dataset)
-        return dg.Definitions(
+        projections = projections_of(self.dataset)
+        own = dg.Definitions(
             assets=[raw, curated],
             asset_checks=raw_checks(self.dataset),
-            jobs=[ingest_job(self.dataset), upkeep],
+            jobs=[ingest_job(self.dataset), upkeep, *([refresh_job(self.dataset, projections)] if projections else [])],
             schedules=[upkeep_schedule(self.dataset, upkeep)],
         )
+        return dg.Definitions.merge(own, projection_definitions(projections))
 
 
 def raw_asset(dataset: Dataset) -> dg.AssetSpec:
@@ -87,7 +92,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         metadata=asset_metadata(dataset),
         pool=pool(dataset),
         code_version=dataset.contract.version,
-        freshness_policy=freshness_policy(dataset),
+        freshness_policy=freshness_policy(dataset.contract.freshness),
     )
     def curated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         keys = list(context.partition_keys) if dataset.partition else [WHOLE_TABLE]

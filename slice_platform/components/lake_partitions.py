@@ -2,18 +2,19 @@
 
 import dagster as dg
 
-from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.partitions import FORMATS, Grain
+from slice_platform.lake.table_definition import TableDefinition
 
 _CRONS: dict[Grain, str] = {"hour": "0 * * * *", "day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
 
+RANGE_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 # Today is a partition too: the offset adds the one that has begun and not ended.
 ARRIVAL_DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
 
 
-def partitions_def(dataset: Dataset) -> dg.TimeWindowPartitionsDefinition | None:
+def partitions_def(table: TableDefinition) -> dg.TimeWindowPartitionsDefinition | None:
     """From `partition.start` up to and including the partition that has begun; None for a whole table."""
-    by = dataset.partition
+    by = table.partition
     if by is None:
         return None
     return dg.TimeWindowPartitionsDefinition(

@@ -4,17 +4,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from slice_platform.aws import AwsAccess
+from slice_platform.errors import SettingsError
 from slice_platform.local.postgres_server import Server, running_server
 from slice_platform.local.redshift_standin import STANDIN_LABEL, prepare_schemas, standin_connection
 from slice_platform.settings import Settings, load_settings
 from slice_platform.store import Store, open_store
 from slice_platform.warehouse.destination import Destination
-from slice_platform.warehouse.drop_path import DestinationName
+from slice_platform.warehouse.drop_path import DestinationName, TableRef
 from slice_platform.warehouse.mysql import MySqlDestination
 from slice_platform.warehouse.postgres import PostgresDestination
 from slice_platform.warehouse.propagate import Door, Propagator
 from slice_platform.warehouse.redshift import RedshiftDestination
 from slice_platform.warehouse.redshift_connect import RedshiftAccess, redshift_connection
+from slice_platform.warehouse.refusal import FileRefused
 from slice_platform.warehouse.server_url import server_url
 
 STANDIN_DATABASE = "redshift_standin"
@@ -36,6 +38,21 @@ def open_propagator(settings: Settings | None = None) -> Iterator[Propagator]:
         yield Propagator(store, doors, settings, closed=_CLOSED)
 
 
+@contextmanager
+def open_destination(table: TableRef, settings: Settings | None = None) -> Iterator[Destination]:
+    """The destination of a projected table.
+
+    Raises:
+        SettingsError: it is not configured here, or its database is none that the platform may change.
+    """
+    with open_propagator(settings) as propagator:
+        try:
+            destination = propagator.door(table)
+        except FileRefused as refused:
+            raise SettingsError(f"Projecting into {table}: {refused}") from refused
+        yield destination
+
+
 _CLOSED: Mapping[DestinationName, str] = {
     "postgres": "No Postgres is configured here: set SLICE_POSTGRES_URL.",
     "mysql": "No MySQL is configured here: set SLICE_MYSQL_URL.",
@@ -53,6 +70,16 @@ def _databases(settings: Settings) -> dict[DestinationName, frozenset[str]]:
         "mysql": frozenset(settings.mysql_databases),
         "redshift": frozenset(settings.redshift_schemas),
     }
+
+
+@contextmanager
+def postgres_url(settings: Settings) -> Iterator[str]:
+    """Where the Postgres of this deployment is; that of a laptop runs inside the block."""
+    if settings.postgres_url is not None:
+        yield settings.postgres_url
+        return
+    with _local_server(settings) as server:
+        yield server.url("postgres")
 
 
 @contextmanager

@@ -10,9 +10,8 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from slice_platform.errors import SliceError, TransientError
-from slice_platform.lake.dataset import Dataset, load_datasets
 from slice_platform.lake.ingest import Progress
-from slice_platform.lake.lake import Lake, open_lake
+from slice_platform.lake.lake import Lake, Tables, load_tables, open_lake
 from slice_platform.settings import load_settings
 
 IN_FLIGHT = [
@@ -37,7 +36,7 @@ _progress: ContextVar[Progress] = ContextVar("slice_progress", default=_tell_nob
 def run_lake() -> Iterator[Lake]:
     """The lake of this deployment, for the length of a step or a sensor tick."""
     settings = load_settings()
-    with open_lake(settings, _datasets(settings.defs_dir)) as lake:
+    with open_lake(settings, tables_at(settings.defs_dir)) as lake:
         yield lake
 
 
@@ -57,10 +56,19 @@ def is_in_flight(instance: dg.DagsterInstance, job: str) -> bool:
     return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=IN_FLIGHT), limit=1))
 
 
+def tables_at(defs_dir: Path) -> Tables:
+    """Every table below the folder, read once as long as no file of it changes.
+
+    Raises:
+        ContractError: one of them is wrong, or two contradict each other.
+    """
+    files = sorted(path for end in ("yaml", "sql") for path in defs_dir.rglob(f"*.{end}"))
+    return _tables(defs_dir, tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files))
+
+
 @lru_cache(maxsize=4)
-def _datasets(defs_dir: Path) -> dict[str, Dataset]:
-    """Read once per process: a changed YAML needs a reload of the code location anyway."""
-    return load_datasets(defs_dir)
+def _tables(defs_dir: Path, _files: tuple[tuple[str, int, int], ...]) -> Tables:
+    return load_tables(defs_dir)
 
 
 @contextmanager

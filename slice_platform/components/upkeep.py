@@ -9,6 +9,7 @@ from dagster import DagsterRunStatus
 from slice_platform.components.runtime import is_in_flight, run_lake, told_to_dagster
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
+from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.lake.upkeep.small_files import is_suspect
 from slice_platform.lake.upkeep.upkeep import Upkept, upkeep
 
@@ -17,21 +18,21 @@ UPKEEP_PREFIX = "upkeep_"
 POOL = "lake_upkeep"  # one table at a time
 
 
-def upkeep_job(dataset: Dataset) -> dg.JobDefinition:
-    """Compact, expire and clean up the dataset's table; what it did is an observation of curated/<dataset>."""
+def upkeep_job(table: TableDefinition) -> dg.JobDefinition:
+    """Compact, expire and clean up the dataset's table; what it did is an observation of its asset."""
 
-    @dg.op(name=f"keep_up_{dataset.name}", out=dg.Out(dg.Nothing), pool=POOL)
+    @dg.op(name=f"keep_up_{table.name}", out=dg.Out(dg.Nothing), pool=POOL)
     def keep_up(context: dg.OpExecutionContext) -> None:
         with told_to_dagster(), run_lake() as lake:
-            done = upkeep(lake, dataset.name)
-        context.log_event(dg.AssetObservation(asset_key=["curated", dataset.name], metadata=upkeep_metadata(done)))
-        context.log.info(f"{dataset.name}: {summary(done)}")
+            done = upkeep(lake, table.name)
+        context.log_event(dg.AssetObservation(asset_key=[table.tier, table.name], metadata=upkeep_metadata(done)))
+        context.log.info(f"{table.name}: {summary(done)}")
 
     @dg.job(
-        name=f"{UPKEEP_PREFIX}{dataset.name}",
-        description=f"Make large files of curated.{dataset.name}'s small ones, let old snapshots go, remove what "
+        name=f"{UPKEEP_PREFIX}{table.name}",
+        description=f"Make large files of {table.tier}.{table.name}'s small ones, let old snapshots go, remove what "
         "nothing refers to. Safe beside ingest and queries.",
-        tags={"slice/dataset": dataset.name},
+        tags={"slice/table": table.ledger_key},
     )
     def job() -> None:
         keep_up()
@@ -39,13 +40,13 @@ def upkeep_job(dataset: Dataset) -> dg.JobDefinition:
     return job
 
 
-def upkeep_schedule(dataset: Dataset, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+def upkeep_schedule(table: TableDefinition, job: dg.JobDefinition) -> dg.ScheduleDefinition:
     """Looks every hour, and asks for a run when one is due: daily, or when many small files have gathered."""
 
     @dg.schedule(
-        name=f"{UPKEEP_PREFIX}{dataset.name}_schedule",
+        name=f"{UPKEEP_PREFIX}{table.name}_schedule",
         job=job,
-        cron_schedule=f"{zlib.crc32(dataset.name.encode()) % 60} * * * *",  # tables do not all come at once
+        cron_schedule=f"{zlib.crc32(table.name.encode()) % 60} * * * *",  # tables do not all come at once
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Daily, and sooner when many small files have gathered.",
@@ -54,7 +55,7 @@ def upkeep_schedule(dataset: Dataset, job: dg.JobDefinition) -> dg.ScheduleDefin
         if is_in_flight(context.instance, job.name):
             return dg.SkipReason("The last upkeep is still under way.")
         with run_lake() as lake:
-            why = _why_due(lake, dataset, _last_success(context.instance, job.name), context.scheduled_execution_time)
+            why = _why_due(lake, table, _last_success(context.instance, job.name), context.scheduled_execution_time)
         return dg.RunRequest(tags={"slice/why": why}) if why else dg.SkipReason("Not due.")
 
     return schedule
@@ -92,11 +93,11 @@ def _last_success(instance: dg.DagsterInstance, job: str) -> float | None:
     return next((record.start_time for record in instance.get_run_records(succeeded, limit=1)), None)
 
 
-def _why_due(lake: Lake, dataset: Dataset, last: float | None, now: datetime) -> str | None:
+def _why_due(lake: Lake, table: TableDefinition, last: float | None, now: datetime) -> str | None:
     """A reason to run now, told by the ledger and the last run alone; None where there is none."""
-    if not lake.ledger.list_partitions(dataset.name):
+    if not lake.ledger.list_partitions(table.ledger_key):
         return None  # nothing was ever published
-    if is_suspect(lake, dataset, most=lake.settings.upkeep_files - 1):
+    if isinstance(table, Dataset) and is_suspect(lake, table, most=lake.settings.upkeep_files - 1):
         return "small files"
     # An hour's tick is a few seconds early or late: half an hour less keeps a daily run from slipping by an hour.
     is_old = last is None or now.timestamp() - last > timedelta(hours=lake.settings.upkeep_hours - 0.5).total_seconds()

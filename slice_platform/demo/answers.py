@@ -1,4 +1,4 @@
-"""Three questions to the demo's tables, and the answers that pandas finds in the source without the lake."""
+"""Four questions to the demo's tables, and the answers that pandas finds in the source without the lake."""
 
 import math
 from collections.abc import Callable
@@ -109,6 +109,15 @@ def _old_planes(truth: Truth) -> pd.DataFrame:
     return answer.sort_values(["flights", "tailnum"], ascending=[False, True]).head(5)
 
 
+def _punctual_carriers(truth: Truth) -> pd.DataFrame:
+    is_on_time = (truth.flights["arr_delay"] < 15).rename("on_time")
+    groups = is_on_time.groupby(truth.flights["carrier"])
+    answer = pd.DataFrame({"flights": groups.size(), "on_time": groups.sum().astype("int64")})
+    answer["percent"] = 100.0 * answer["on_time"] / answer["flights"]
+    frequent = answer[answer["flights"] >= 10_000].reset_index()
+    return frequent.sort_values("percent", ascending=False).head(5)
+
+
 QUESTIONS = (
     Question(
         "Which of the large airlines is the latest to leave?",
@@ -160,5 +169,20 @@ group by all
 order by flights desc, tailnum
 limit 5""",
         _old_planes,
+    ),
+    Question(
+        "Which of the large airlines arrives on time?",
+        "Delta (DL) and US Airways (US), four flights of five. The answer comes from a business table.",
+        """\
+select carrier,
+       sum(flights)::bigint as flights,
+       sum(on_time)::bigint as on_time,
+       100.0::double * sum(on_time) / sum(flights) as percent
+from business.carrier_punctuality
+group by carrier
+having sum(flights) >= 10000
+order by percent desc
+limit 5""",
+        _punctual_carriers,
     ),
 )

@@ -1,0 +1,70 @@
+"""What a business table's page tells: its SQL, columns, what each is made of, a small chart."""
+
+import dagster as dg
+import duckdb
+
+from slice_platform.components.chart import chart_markdown
+from slice_platform.lake.business.definition import BusinessTable
+from slice_platform.lake.business.personal import TreatedColumn
+from slice_platform.lake.table import DataFile
+
+_DONE = {"mask": "Personal data, masked.", "hash": "Personal data, hashed.", "allow": "Personal data, allowed here."}
+
+
+def described(table: BusinessTable) -> str:
+    """The table in words, and its SQL."""
+    return f"{table.spec.description}\n\n```sql\n{table.bound.text.sql.strip()}\n```"
+
+
+def business_asset_metadata(table: BusinessTable) -> dict[str, dg.MetadataValue | str]:
+    """Known before anything ran."""
+    return {
+        "dagster/table_name": f"business.{table.name}",
+        "dagster/column_schema": dg.MetadataValue.table_schema(_columns(table)),
+        "sql": dg.MetadataValue.md(f"```sql\n{table.bound.text.sql.strip()}\n```"),
+        **lineage_metadata(table),
+    }
+
+
+def lineage_metadata(table: BusinessTable) -> dict[str, dg.MetadataValue]:
+    """What each column is made of."""
+    deps = {
+        made.column: [
+            dg.TableColumnDep(asset_key=dg.AssetKey(origin.table.split(".")), column_name=origin.column)
+            for origin in sorted(made.origins)
+        ]
+        for made in table.lineage.columns
+        if made.column in table.types
+    }
+    return {"dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps))}
+
+
+def charted(
+    connection: duckdb.DuckDBPyConnection, table: BusinessTable, files: list[DataFile]
+) -> dg.MetadataValue | None:
+    """The chart that defs.yaml asks for, over the whole table; None where it asks for none, or there are no rows."""
+    if table.spec.chart is None or not files:
+        return None
+    shown = chart_markdown(connection, table, [file.path for file in files])
+    return dg.MetadataValue.md(shown) if shown else None
+
+
+def _columns(table: BusinessTable) -> dg.TableSchema:
+    treated = {one.name: one for one in table.treated.columns}
+    columns = [
+        dg.TableColumn(
+            one.name,
+            str(one.type),
+            description=_words(one.description, treated[one.name]),
+            constraints=dg.TableColumnConstraints(nullable=one.name not in table.key, unique=table.key == (one.name,)),
+            tags={"classification": one.classification} if one.classification else None,
+        )
+        for one in table.columns
+    ]
+    keys = dg.TableConstraints([f"key: {', '.join(table.key)}"]) if table.key else None
+    return dg.TableSchema(columns, constraints=keys)
+
+
+def _words(description: str | None, column: TreatedColumn) -> str | None:
+    words = [description, _DONE.get(column.treatment or "")]
+    return " ".join(word for word in words if word) or None

@@ -1,0 +1,73 @@
+"""One sensor for all tables that are made from others: what is behind is to do.
+
+Level-triggered: at every tick the versions of what there is are compared with those of what was built, so that a missed
+tick, a crash, or a change while a run is under way costs time and loses nothing. The cursor only slows it down: what a
+run did not bring up to date is asked for again ever more rarely.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+
+import dagster as dg
+
+from slice_platform.components.asked import Asked, digest_of, next_request
+from slice_platform.components.refresh import REFRESH_PREFIX
+from slice_platform.components.runtime import is_in_flight, run_lake
+from slice_platform.lake.business.behind import behind as tables_behind
+from slice_platform.lake.lake import Lake
+from slice_platform.projections.projecting import behind as projections_behind
+from slice_platform.projections.projection import all_projections
+
+
+def refresh_sensor(jobs: Sequence[dg.JobDefinition], *, tick_seconds: float) -> dg.SensorDefinition:
+    """Requests `refresh_<table>` for each table that is behind, or has a projection that is; one run at a time each."""
+
+    @dg.sensor(
+        name="refresh_sensor",
+        jobs=list(jobs),
+        minimum_interval_seconds=max(1, round(tick_seconds)),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Keeps business tables and projections in step with what they are made from.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        asked = {job: Asked(**one) for job, one in json.loads(context.cursor or "{}").items()}
+        requests, now = {}, time.time()
+        with run_lake() as lake:
+            late = to_do(lake)
+        for job, what in late.items():
+            request = next_request(asked.get(job), digest_of(what), now)
+            if request is not None and not is_in_flight(context.instance, job):
+                requests[job] = request
+        if not requests:
+            return dg.SkipReason(f"{len(late)} tables are behind and under way." if late else "Nothing is behind.")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(job_name=job, tags={"slice/try": str(one.times), "slice/why": _why(late[job])})
+                for job, one in requests.items()
+            ],
+            # What is up to date is forgotten: when it is behind again, it is asked for at once.
+            cursor=json.dumps({job: vars(one) for job, one in {**asked, **requests}.items() if job in late}),
+        )
+
+    return sensor
+
+
+def to_do(lake: Lake) -> dict[str, list[str]]:
+    """Job -> what it has to do: partitions of the table, and of each projection, with the versions they wait for."""
+    versions = lake.ledger.versions()
+    todo: dict[str, list[str]] = {}
+    for table in lake.business.values():
+        if late := [f"{one.partition_key} {one.digest}" for one in tables_behind(lake, table, versions)]:
+            todo[f"{REFRESH_PREFIX}{table.name}"] = late
+    for projection in all_projections(lake):
+        known = versions.get(projection.source.ledger_key, {})
+        for copy in projections_behind(lake, projection, versions):
+            what = f"{projection.qualified}/{copy.key} {known[copy.key]}"
+            todo.setdefault(f"{REFRESH_PREFIX}{projection.source.name}", []).append(what)
+    return todo
+
+
+def _why(what: Sequence[str]) -> str:
+    """For the run's page, as short as a tag has to be."""
+    return f"{len(what)} partitions behind"
