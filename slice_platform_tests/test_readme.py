@@ -9,23 +9,26 @@ import pytest
 from click.testing import CliRunner
 
 from slice_platform.cli.main import main
+from slice_platform.lake.business.build import refresh
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING
 from slice_platform.lake.query import query
+from slice_platform.projections.projection import projections_of
 from slice_platform.settings import PACKAGE_DIR
 from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.lake.business.models import ModelText, write_models
 from slice_platform_tests.samples import DatasetText
 from slice_platform_tests.tools import require_package
 
 README = (PACKAGE_DIR.parent / "README.md").read_text(encoding="utf-8")
 
 
-def heredoc(name: str) -> str:
+def heredoc(name: str, folder: str = "orders") -> str:
     found = re.search(
-        rf"cat > slice_platform/defs/orders/{name} <<'YAML'\n(.*?)^YAML$", README, re.DOTALL | re.MULTILINE
+        rf"cat > slice_platform/defs/{folder}/{name} <<'(YAML|SQL)'\n(.*?)^\1$", README, re.DOTALL | re.MULTILINE
     )
-    assert found is not None, f"the README no longer writes {name}"
-    return found[1]
+    assert found is not None, f"the README no longer writes {folder}/{name}"
+    return found[2]
 
 
 def line_starting(text: str) -> str:
@@ -41,6 +44,21 @@ def test_the_dataset_of_ones_own_answers_the_query_of_the_readme(make_lake: Make
     assert asked is not None
     (row,) = query(lake, asked[1]).table.to_pylist()
     assert (row["order_id"], str(row["amount"]), row["status"]) == ("A1", "19.90", "paid")
+
+
+def test_the_business_table_answers_the_query_of_the_readme(make_lake: MakeLake, tmp_path: Path) -> None:
+    model = ModelText(heredoc("model.sql", "business/revenue"), heredoc("defs.yaml", "business/revenue"))
+    write_models(tmp_path, {"revenue": model})
+    lake = make_lake({"orders": DatasetText(heredoc("contract.yaml"), heredoc("defs.yaml"))})
+    subprocess.run(["sh", "-c", line_starting("printf 'order_id")], cwd=tmp_path, check=True)
+    lake.store.copy_in(str(tmp_path / "shop.csv"), f"{LANDING}/orders/shop.csv")
+    ingest(lake, "orders")
+    refresh(lake, lake.business["revenue"])
+    asked = re.search(r'slice query "(SELECT day.*)"', README)
+    assert asked is not None
+    (row,) = query(lake, asked[1]).table.to_pylist()
+    assert (str(row["day"]), row["status"], row["orders"], str(row["amount"])) == ("2026-03-01", "paid", 1, "19.90")
+    assert [one.spec.destination for one in projections_of(lake.business["revenue"])] == ["postgres"]
 
 
 def test_every_file_and_picture_the_readme_links_to_is_there() -> None:
