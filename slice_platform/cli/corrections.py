@@ -73,14 +73,16 @@ def keys_between(dataset: TableDefinition, text: str) -> list[str]:
     """
     divided = partitions_def(dataset)
     if divided is None:
-        raise PermanentError(f"Partitions {text!r} of {dataset.name!r}: the table has none. Leave --partitions out.")
+        raise PermanentError(
+            f"Partitions {text!r} of {dataset.name!r}: the table has no partitions. Leave --partitions out."
+        )
     first, _, last = text.partition("..")
     known = list(divided.get_partition_keys())
     last = last or first
     if first not in known or last not in known or first > last:
         raise PermanentError(
-            f"Partitions {text!r} of {dataset.name!r}: expected A..B, both from {known[0]} to {known[-1]}, in "
-            "this order. For all of them leave --partitions out."
+            f"Partitions {text!r} of {dataset.name!r}: expected A..B with partitions from {known[0]} to "
+            f"{known[-1]}. For all of them leave --partitions out."
         )
     return known[known.index(first) : known.index(last) + 1]
 

@@ -1,12 +1,19 @@
 """SQL and pandas, each on its own, answer the demo's questions alike."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+import slice_platform
 from slice_platform.demo.answers import QUESTIONS, Question, Truth, difference
 from slice_platform.demo.scenario import Scenario
+from slice_platform.lake.lake import load_tables
+
+DEFS = Path(slice_platform.__file__).parent / "defs"
 
 BY_TITLE = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
 
@@ -18,6 +25,11 @@ def database(truth: Truth) -> duckdb.DuckDBPyConnection:
     for name in ("flights", "weather", "planes"):
         connection.register("given", pa.Table.from_pandas(getattr(truth, name), preserve_index=False))
         connection.execute(f"create table curated.{name} as from given").fetchall()
+    connection.execute("set TimeZone = 'UTC'").fetchall()
+    connection.execute("create schema business").fetchall()
+    model = load_tables(DEFS).business["carrier_punctuality"].bound
+    year = model.sql_at(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 2, tzinfo=UTC))
+    connection.execute(f"create table business.carrier_punctuality as {year}").fetchall()
     return connection
 
 
