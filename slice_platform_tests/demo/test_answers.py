@@ -21,11 +21,12 @@ BY_TITLE = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: q
 @pytest.fixture(scope="session")
 def database(truth: Truth) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'").fetchall()
     connection.execute("create schema curated")
     for name in ("flights", "weather", "planes"):
         connection.register("given", pa.Table.from_pandas(getattr(truth, name), preserve_index=False))
-        connection.execute(f"create table curated.{name} as from given").fetchall()
-    connection.execute("set TimeZone = 'UTC'").fetchall()
+        typed = "* replace (time_hour::timestamptz as time_hour)" if name != "planes" else "*"
+        connection.execute(f"create table curated.{name} as select {typed} from given").fetchall()
     connection.execute("create schema business").fetchall()
     model = load_tables(DEFS).business["carrier_punctuality"].bound
     year = model.sql_at(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 2, tzinfo=UTC))
