@@ -11,6 +11,7 @@ from slice_platform.sql_text import literal, quoted
 from slice_platform.warehouse.column_type import Kind
 from slice_platform.warehouse.gate import CheckedRows
 from slice_platform.warehouse.table_spec import Column
+from slice_platform.warehouse.value_sql import written_double
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,5 +51,7 @@ def _text(column: Column, style: CsvStyle) -> str:
             return f"{moment} || '+00'" if style.has_zone else moment
         case Kind.TIMESTAMP:
             return f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')"
+        case Kind.DOUBLE:
+            return written_double(name)
         case _:
             return f"{name}::varchar"

@@ -14,7 +14,7 @@ from slice_platform.warehouse.judgement import Rows
 from slice_platform.warehouse.refusal import FileRefused, Finding, refuse
 from slice_platform.warehouse.table_spec import Column, TableSpec
 from slice_platform.warehouse.transcript import LINE
-from slice_platform.warehouse.value_sql import Cell, text_cell, typed_cell
+from slice_platform.warehouse.value_sql import Cell, text_cell, typed_cell, written_double
 
 _SMALL = {"TINYINT", "SMALLINT", "UTINYINT"}
 _MIDDLE = _SMALL | {"INTEGER", "USMALLINT"}
@@ -71,13 +71,18 @@ def typed_rows(
             findings.append(Finding(f"is {has} in the file, {column.type} in the table", column=column.name))
         else:
             cells.append(text_cell(column.name, column.type, is_key=is_key))
-            text = f"to_json({quoted(column.name)})" if _NESTED.fullmatch(has) else quoted(column.name)
-            sources.append(f"{text}::varchar as {quoted(column.name)}")
+            sources.append(f"{_text(quoted(column.name), has)} as {quoted(column.name)}")
     if findings:
         raise FileRefused(*findings)
     return Rows(
         f"(select {number} as {LINE}, {', '.join(sources)} from {source})", tuple(cells), spec.primary_key, "row"
     )
+
+
+def _text(value: str, has: str) -> str:
+    if has == "DOUBLE":
+        return written_double(value)
+    return f"to_json({value})::varchar" if _NESTED.fullmatch(has) else f"{value}::varchar"
 
 
 def fits(kind: ColumnType, has: str) -> bool:

@@ -65,6 +65,12 @@ def typed(text: str, kind: ColumnType) -> str:
             return f"try_cast({text} as {duckdb_type(kind)})"
 
 
+def written_double(value: str) -> str:
+    """SQL of the text of a DOUBLE. The cast of DuckDB 2.0 gets some powers of two wrong, as 2**91: it is read back."""
+    usual = f"{value}::varchar"
+    return f"case when try_cast({usual} as double) = {value} then {usual} else printf('%.17g', {value}) end"
+
+
 def text_cell(name: str, kind: ColumnType, *, is_key: bool) -> "Cell":
     """Of a column of text."""
     text = quoted(name)

@@ -44,7 +44,7 @@ def floating(bits: int, least: float, most: float) -> st.SearchStrategy[float]:
 
 VALUES: tuple[st.SearchStrategy[Any], ...] = (
     whole(16), whole(32), whole(64), st.decimals(-(10**10) + 1, 10**10 - 1, places=2),
-    st.decimals(-(10**28) + 1, 10**28 - 1, places=10, allow_nan=False).filter(lambda one: len(one.as_tuple().digits) <= 38),
+    st.decimals(-(10**28) + 1, 10**28 - 1, places=10),
     floating(32, 2.0**-126, 2.0**127 * 1.5), floating(64, 2.0**-1022, 1.7976931348623157e308), st.booleans(),
     st.dates(), st.datetimes(FIRST, LAST), st.datetimes(FIRST, LAST, timezones=st.just(UTC)),
     st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=6), st.text(CHARACTERS, max_size=15),
@@ -133,6 +133,14 @@ def test_documents_are_left_out(world: World) -> None:
     spec = TableSpec(columns_of({"id": "BIGINT", "doc": "SUPER"}))
     people = projector(world, ProjectedTable(world.table(), spec, "replace_partition", None))
     assert measured(people, [(1, '{"b": [1, 2],"a":null}')]) == measured(people, [(1, None)])
+
+
+@pytest.mark.parametrize("value", [2.0**81, 2.0**91, -(2.0**807)])
+def test_numbers_that_duckdb_writes_as_others_arrive_as_they_are(all_types: Projector, value: float) -> None:
+    """DuckDB 2.0 makes text of twice the number of the first two, and none of the third."""
+    measured(all_types, [(*ROW[:6], value, *ROW[7:])])
+    (found,) = all_types.rows()
+    assert found[6] == value
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

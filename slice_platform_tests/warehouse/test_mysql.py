@@ -114,7 +114,7 @@ def test_a_change_gives_way_to_a_long_query_before_others_queue_behind_it(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("slice_platform.warehouse.mysql_sql.SHORT_WAIT_SECONDS", 0)
-    monkeypatch.setattr("slice_platform.warehouse.destination.MOST_ATTEMPTS", 2)
+    monkeypatch.setattr("slice_platform.warehouse.database.MOST_ATTEMPTS", 2)
     path = shop.drop(Task.ALTER, "a.json", {"operation_type": "add", "column_specification": {"x": "DATE"}})
     with shop.propagator().door(shop.table())._transaction(shop.table()) as reader:
         reader.rows("select count(*) from people")
@@ -146,7 +146,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_load_loads_the_file_once(
     shop.drop(Task.LOAD, "a.csv", "id\n1\n2\n")
     with monkeypatch.context() as patched:
         patched.setattr(MySqlSession, "_run", dies_before_the_insert)
-        patched.setattr("slice_platform.warehouse.destination.MOST_ATTEMPTS", 1)
+        patched.setattr("slice_platform.warehouse.database.MOST_ATTEMPTS", 1)
         with pytest.raises(Exception, match="failed"):
             shop.work_off()
     assert shop.rows('select count(*) from {}"people"') == [(0,)]

@@ -160,7 +160,7 @@ def test_a_change_gives_way_to_a_long_query_before_others_queue_behind_it(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("slice_platform.warehouse.postgres_sql.SHORT_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr("slice_platform.warehouse.destination.MOST_ATTEMPTS", 2)
+    monkeypatch.setattr("slice_platform.warehouse.database.MOST_ATTEMPTS", 2)
     path = shop.drop(Task.ALTER, "a.json", {"operation_type": "add", "column_specification": {"x": "DATE"}})
     with psycopg.connect(shop.url) as reader:
         reader.execute("select count(*) from people")
