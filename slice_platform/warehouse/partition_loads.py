@@ -6,6 +6,7 @@ and all of it is committed at once. Whoever dies on the way has changed nothing;
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time
 
 from slice_platform.errors import AccountingError, TableChanged
@@ -76,7 +77,7 @@ class PartitionLoads(ProjectedTables):
             self._check_ours(session, ref)
             self._check_unchanged(session, ref, rows.known)
             changes = self._bring(session, table, claim, rows)
-            measure = self._measured(session, table, claim.window)
+            measure = self._left(session, table, claim, rows)
             _check_measure(table, claim, rows, measure)
             self._record_projection(session, claim, measure, changes)
             statements = tuple(session.statements)
@@ -151,6 +152,13 @@ class PartitionLoads(ProjectedTables):
             bounds = [written(_moment(last)), written(_moment(first))]
             session.run(self.projections.make_stale(claim.table.database), claim.table.table, claim.row_id, *bounds)
         return int(moved)
+
+    def _left(self, session: Session, table: ProjectedTable, claim: PartitionClaim, rows: RowsToLoad) -> Measure:
+        """What the partition came to: counted where COPY alone put it in as it is, else summed up as well."""
+        sent = rows.checked.measure
+        if sent is None or table.mode != "replace_partition" or not self._goes_straight_in(Task.LOAD, rows):
+            return self._measured(session, table, claim.window)
+        return replace(sent, rows=session.count(self.projections.count(table, claim.window)))
 
     def _measured(self, session: Session, table: ProjectedTable, window: Window | None) -> Measure:
         ((rows, total),) = session.rows(self.projections.measure(table, window))

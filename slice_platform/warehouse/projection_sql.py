@@ -118,6 +118,10 @@ class ProjectionSql:
         where = _where(self.within(table, window))
         return f"SELECT count(*), {total}\nFROM {self._dialect.table(table.ref)}{where}"
 
+    def count(self, table: ProjectedTable, window: Window | None) -> str:
+        """How many rows of the window there are."""
+        return f"SELECT count(*)\nFROM {self._dialect.table(table.ref)}{_where(self.within(table, window))}"
+
     # Indexes
 
     def index_names(self, ref: TableRef) -> str | None:
