@@ -76,7 +76,7 @@ class MySqlDestination(Destination):
         if held != 1:
             raise DestinationBusy(
                 f"Working on {ref}: another loader held it for {self._lock_timeout_seconds:.0f} seconds. "
-                "The file stays where it is and is tried again."
+                "Nothing was changed; it is tried again."
             )
 
     def _fill_statement(self, target: str, _claim: Load, rows: RowsToLoad) -> str:

@@ -17,9 +17,9 @@ _FILE = {
 }  # fmt: skip
 _NO_CRYPTOGRAPHY = (
     "the server asks for the password encrypted by itself (caching_sha2_password), which needs the package "
-    "cryptography. Install slice-platform[warehouse], or let the server offer TLS. The file stays where it is."
+    "cryptography. Install slice-platform[warehouse], or let the server offer TLS. Nothing was changed."
 )
-_AGAIN = "The file stays where it is and is tried again."
+_AGAIN = "Nothing was changed; it is tried again."
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def as_ours(doing: str, number: int, said: str) -> Exception:
     if number in _ACCESS:
         return AccessRefused(
             f"{doing} was refused: {said}. Check the name of the database and the rights of the user, which "
-            "docs/propagator.md lists. The file stays where it is."
+            "docs/propagator.md lists. Nothing was changed."
         )
     if number in _NO_LOCAL_FILES:
         return AccessRefused(

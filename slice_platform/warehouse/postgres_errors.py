@@ -16,7 +16,7 @@ _REFUSED_AT_THE_DOOR = re.compile(
     r"FATAL: .*(?P<database>database .* does not exist)|FATAL: .*(authentication|pg_hba|role .* does not exist|denied)"
 )
 _ERROR, _DETAIL = re.compile(r"^.*?ERROR: +(.*)$", re.MULTILINE), re.compile(r"^DETAIL: +(.*)$", re.MULTILINE)
-_AGAIN = "The file stays where it is and is tried again."
+_AGAIN = "Nothing was changed; it is tried again."
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def as_ours(doing: str, state: str, said: str) -> Exception:
     if state.startswith(_ACCESS):
         return AccessRefused(
             f"{doing} was refused: {said}. Check the name of the database and the rights of the user, which "
-            "docs/propagator.md lists. The file stays where it is."
+            "docs/propagator.md lists. Nothing was changed."
         )
     if state == "23505":
         return refuse(

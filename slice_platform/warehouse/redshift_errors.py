@@ -13,7 +13,7 @@ from slice_platform.warehouse.postgres_errors import as_ours, said_by, state_of
 from slice_platform.warehouse.refusal import FileRefused, refuse
 
 _DRIVERS = ("psycopg", "redshift_connector")
-_AGAIN = "The file stays where it is and is tried again."
+_AGAIN = "Nothing was changed; it is tried again."
 # Of XX000, the first that fits. https://docs.aws.amazon.com/redshift/latest/dg/r_Load_Error_Reference.html
 _LOST = re.compile(r"^\s*1023\b|Serializable isolation violation|^\s*1018\b|deadlock", re.IGNORECASE)
 _ROWS = re.compile(r"Load into table .* failed")
@@ -58,7 +58,7 @@ def _internal(doing: str, said: str) -> Exception:
     if _RIGHTS.search(said):
         return AccessRefused(
             f"{doing} was refused: {said}. Check SLICE_REDSHIFT_IAM_ROLE, the rights of that role on _staging/ and of "
-            "the user, which docs/propagator.md lists. The file stays where it is."
+            "the user, which docs/propagator.md lists. Nothing was changed."
         )
     if _PASSING.search(said):
         return DestinationUnavailable(f"{doing} failed: {said}. {_AGAIN}")
