@@ -1,5 +1,6 @@
 """The code location as a whole: what it defines, and what loading it costs and needs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,14 @@ import pytest
 
 from slice_platform.settings import PACKAGE_DIR
 
-KEYS = {f"{tier}/{name}" for tier in ("raw", "curated") for name in ("flights", "planes", "weather")}
+DATASETS = ("flights", "fleet", "planes", "weather")
+BUSINESS = ("airport_delays", "carrier_punctuality", "tail_utilisation")
+KEYS = {
+    *(f"{tier}/{name}" for tier in ("raw", "curated") for name in DATASETS),
+    *(f"business/{name}" for name in BUSINESS),
+    *("rds/carrier_punctuality", "rds/planes", "redshift/airport_delays", "redshift/carrier_punctuality"),
+    *("database/fleet", "slack/outbox"),
+}
 
 
 def run_python(code: str, cwd: Path) -> str:
@@ -29,12 +37,17 @@ found = defs()
 print(*sorted(key.to_user_string() for key in found.resolve_all_asset_keys()))
 print(*sorted(job.name for job in found.jobs or []))
 print(*[sensor.name for sensor in found.sensors or []])
+print(*sorted(schedule.name for schedule in found.schedules or []))
 """
-    assets, jobs, sensors = run_python(code, tmp_path).splitlines()
-    assert set(assets.split()) == {*KEYS, "slack/outbox"}
-    per_dataset = [f"{job}_{name}" for job in ("ingest", "upkeep") for name in ("flights", "planes", "weather")]
-    assert sorted(jobs.split()) == sorted([*per_dataset, "propagate", "rebuild", "replay", "retract"])
-    assert sensors == "landing_sensor propagator_sensor alerts_sensor outbox_sensor"
+    assets, jobs, sensors, schedules = run_python(code, tmp_path).splitlines()
+    assert set(assets.split()) == KEYS
+    upkeep = [f"upkeep_{name}" for name in (*DATASETS, *BUSINESS)]
+    ingest, refresh = [f"ingest_{name}" for name in DATASETS], [f"refresh_{name}" for name in (*BUSINESS, "planes")]
+    corrections = ["rebuild", "replay", "retract"]
+    others = ["compare_projections", "offload_fleet", "propagate"]
+    assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others])
+    assert sensors == "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
+    assert sorted(schedules.split()) == sorted(f"{job}_schedule" for job in (*upkeep, "compare_projections"))
 
 
 def test_loading_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:
@@ -45,26 +58,34 @@ socket.socket.connect = refuse
 from slice_platform.definitions import defs
 defs()
 heavy = ("boto3", "botocore", "s3fs", "psycopg", "pymysql", "redshift_connector", "adbc_driver_postgresql", "dlt",
-         "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas")
+         "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas", "matplotlib", "sqlglot")
 print(*[name for name in heavy if name in sys.modules])
 """
     assert run_python(code, tmp_path).strip() == ""
     assert list(tmp_path.iterdir()) == []
 
 
+def checkout(folder: Path) -> Path:
+    """The project, as a user has it; its definitions."""
+    shutil.copytree(PACKAGE_DIR, folder / "slice_platform")
+    shutil.copy(PACKAGE_DIR.parent / "pyproject.toml", folder)
+    return folder / "slice_platform" / "defs"
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "field"),
     [
-        ("contract.yaml", "logicalType: integer", "logicalType: integr", "logicalType"),
-        ("defs.yaml", "mode: merge", "mode: upsert", "mode"),
+        ("flights/contract.yaml", "logicalType: integer", "logicalType: integr", "logicalType"),
+        ("flights/defs.yaml", "mode: merge", "mode: upsert", "mode"),
+        ("business/carrier_punctuality/model.sql", "avg(arr_delay::", "avg(arrival::", "arrival"),
+        ("business/carrier_punctuality/defs.yaml", "metric: rowCount", "metric: rowCont", "metric"),
+        ("business/carrier_punctuality/defs.yaml", "dist_key: carrier", "dist_key: airline", "dist_key"),
     ],
 )
-def test_a_mistake_in_a_dataset_stops_loading_and_names_file_line_and_field(
+def test_a_mistake_stops_loading_and_names_file_line_and_field(
     tmp_path: Path, file: str, old: str, new: str, field: str
 ) -> None:
-    shutil.copytree(PACKAGE_DIR, tmp_path / "slice_platform")
-    shutil.copy(PACKAGE_DIR.parent / "pyproject.toml", tmp_path)
-    path = tmp_path / "slice_platform" / "defs" / "flights" / file
+    path = checkout(tmp_path) / file
     text = path.read_text()
     path.write_text(text.replace(old, new, 1))
     line = text[: text.index(old)].count("\n") + 1
@@ -73,4 +94,19 @@ def test_a_mistake_in_a_dataset_stops_loading_and_names_file_line_and_field(
         cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode != 0
-    assert f"{file}:{line}" in done.stderr and field in done.stderr, done.stderr[-2000:]
+    assert f"{path.name}:{line}" in done.stderr and field in done.stderr, done.stderr[-2000:]
+
+
+def test_a_mistake_in_a_model_is_found_by_the_check_of_definitions(tmp_path: Path) -> None:
+    path = checkout(tmp_path) / "business" / "carrier_punctuality" / "model.sql"
+    text = path.read_text()
+    path.write_text(text.replace("from curated.flights", "from curated.flihgts"))
+    line = text[: text.index("from curated.flights")].count("\n") + 1
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dg"), "check", "defs"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert f"model.sql:{line}" in said and "curated.flihgts" in said, said[-3000:]

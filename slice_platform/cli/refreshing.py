@@ -14,6 +14,7 @@ from slice_platform.components.refresh import REFRESH_PREFIX
 from slice_platform.components.refresh_sensor import to_do
 from slice_platform.components.runtime import run_lake
 from slice_platform.errors import PermanentError, UnknownDataset
+from slice_platform.lake.business.definition import BusinessTable
 from slice_platform.lake.business.translation import Dialect, translate
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE
@@ -23,50 +24,69 @@ from slice_platform.projections.projection import Projection, pick_projections
 def refresh_tables(names: Sequence[str], console: Console) -> dict[str, int]:
     """Run the refresh of every table that is behind, until none is; job -> partitions that were behind.
 
-    What a run could not bring up to date is told, and is not tried again.
+    A named table brings those along that it is made from. What a run could not bring up to date is told, and is not
+    tried again; the others go on.
 
     Raises:
-        PermanentError: a run failed, or partitions stay behind; the message says where to look.
+        PermanentError: runs failed, or partitions stay behind; the message says where to look.
     """
     from slice_platform.definitions import defs  # loads every folder below defs/
 
+    with run_lake() as lake:
+        wanted = _with_sources(lake, names)
     done: dict[str, int] = {}
     tried: dict[str, list[str]] = {}
+    failures: list[str] = []
     definitions = None
     try:
         with dg.DagsterInstance.get() as instance:
-            while late := _late(names, tried):
+            while late := _late(wanted, tried):
                 definitions = definitions or defs()
                 for job, what in late.items():
-                    run_job(definitions, instance, job, console)
                     tried[job] = what
                     done[job] = done.get(job, 0) + len(what)
                     console.print(f"{job}: {len(what)} partitions were behind", highlight=False)
+                    try:
+                        run_job(definitions, instance, job, console)
+                    except PermanentError as error:  # told at the end: it keeps no other table
+                        failures.append(str(error))
     finally:
         send_kept()
-    _refuse_rest(names, console, is_idle=not done)
+    _refuse_rest(_late(wanted, {}), failures)
+    if not done:
+        console.print("Nothing is behind.")
     return done
 
 
-def _late(names: Sequence[str], tried: dict[str, list[str]]) -> dict[str, list[str]]:
+def _with_sources(lake: Lake, names: Sequence[str]) -> frozenset[str]:
+    """The jobs of these tables, or of all, and of the business tables that they are made from."""
+    if not names:
+        return frozenset(f"{REFRESH_PREFIX}{name}" for name in (*lake.datasets, *lake.business))
+    found: dict[str, None] = {}
+    left = [lake.table(name) for name in names]
+    while left:
+        table = left.pop()
+        found[f"{REFRESH_PREFIX}{table.name}"] = None
+        if isinstance(table, BusinessTable):
+            left += [lake.table(one) for one in table.reads]
+    return frozenset(found)
+
+
+def _late(wanted: frozenset[str], tried: dict[str, list[str]]) -> dict[str, list[str]]:
     """What is behind and was not tried in just this state."""
     with run_lake() as lake:
-        wanted = {f"{REFRESH_PREFIX}{lake.table(name).name}" for name in names}
-        return {
-            job: what for job, what in to_do(lake).items() if (not names or job in wanted) and tried.get(job) != what
-        }
+        return {job: what for job, what in to_do(lake).items() if job in wanted and tried.get(job) != what}
 
 
-def _refuse_rest(names: Sequence[str], console: Console, *, is_idle: bool) -> None:
-    if not (rest := _late(names, {})):
-        if is_idle:
-            console.print("Nothing is behind.")
-        return
-    told = "; ".join(f"{job.removeprefix(REFRESH_PREFIX)}: {len(what)}" for job, what in rest.items())
-    raise PermanentError(
-        f"Refreshing: partitions stay behind ({told}). A check refuses them, or the database does: see the run's log "
-        "and the checks of the table in the UI, mend the model or the data, and run it again."
-    )
+def _refuse_rest(rest: dict[str, list[str]], failures: Sequence[str]) -> None:
+    if failures:
+        raise PermanentError("\n".join(failures))
+    if rest:
+        told = "; ".join(f"{job.removeprefix(REFRESH_PREFIX)}: {len(what)}" for job, what in rest.items())
+        raise PermanentError(
+            f"Refreshing: partitions stay behind ({told}). A check refuses them, or the database does: see the run's "
+            "log and the checks of the table in the UI, mend the model or the data, and run it again."
+        )
 
 
 def project_table(name: str, partitions: str | None, console: Console) -> None:
@@ -83,8 +103,15 @@ def project_table(name: str, partitions: str | None, console: Console) -> None:
     with dg.DagsterInstance.get() as instance:
         for projection, keys in wanted:
             for some in _ranges(projection, keys):
-                materialize(definitions, instance, key_of(projection), some)
+                _refuse_drift(projection, materialize(definitions, instance, key_of(projection), some))
             console.print(f"{projection.ref}: {_counted(keys)} brought and compared, equal on both sides")
+
+
+def _refuse_drift(projection: Projection, evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
+    """The check does not fail its run: the sensor of alerts tells it, and here the message does."""
+    if wrong := [one for one in evaluations if not one.passed]:
+        told = "\n".join(dict.fromkeys(str(one.description) for one in wrong))
+        raise PermanentError(f"{projection.ref} was brought, and differs from the lake again already:\n{told}")
 
 
 def print_sql(name: str, dialect: str, partition: str | None) -> None:
@@ -96,8 +123,7 @@ def print_sql(name: str, dialect: str, partition: str | None) -> None:
         raise UnknownDataset(f"No business table is called {name!r}; there are: {known}.")
     window = None
     if partition is not None:
-        (key,) = keys_between(table, partition)
-        window = table.window(key)
+        window = table.window(_one_key(table, partition))
     if dialect == "duckdb":
         click.echo(table.bound.text.sql.strip() if window is None else table.bound.sql_at(window.start, window.end))
         return
@@ -109,6 +135,15 @@ def print_sql(name: str, dialect: str, partition: str | None) -> None:
         click.secho(f"-- {warning}", fg="yellow", err=True)
     if made.parameters:
         click.secho(f"-- parameters, in their order: {', '.join(made.parameters)}", err=True)
+
+
+def _one_key(table: BusinessTable, partition: str) -> str:
+    if table.partition is None:
+        raise PermanentError(f"Partition {partition!r} of {table.name!r}: the table has none. Leave --partition out.")
+    keys = keys_between(table, partition)
+    if len(keys) > 1:
+        raise PermanentError(f"Partition {partition!r} of {table.name!r}: expected one, such as {keys[0]}.")
+    return keys[0]
 
 
 def _dialect(name: str) -> Dialect:

@@ -1,6 +1,6 @@
 """What a build of a business table did, as the events that its asset's page is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -22,10 +22,16 @@ _MOST_MESSAGES = 20
 def build_events(lake: Lake, table: BusinessTable, done: Build) -> Iterator[dg.AssetMaterialization]:
     """One materialization for each partition that was published, and the evaluations of its checks."""
     for key, metadata in build_metadata(lake, table, done).items():
-        yield dg.AssetMaterialization(
-            asset_key=["business", table.name], partition=key if table.partition else None, metadata=metadata
-        )
+        yield materialization(table, key, metadata)
     yield from build_evaluations(table, done)  # type: ignore[misc]  # log_event takes them too; its annotation lags
+
+
+def materialization(
+    table: BusinessTable, key: str, metadata: Mapping[str, dg.MetadataValue]
+) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=["business", table.name], partition=key if table.partition else None, metadata=metadata
+    )
 
 
 def build_metadata(lake: Lake, table: BusinessTable, done: Build) -> dict[str, dict[str, dg.MetadataValue]]:

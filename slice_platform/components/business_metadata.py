@@ -1,13 +1,18 @@
 """What a business table's page tells: its SQL, columns, what each is made of, a small chart."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import duckdb
 
-from slice_platform.components.chart import chart_markdown
+from slice_platform.components.chart import MOST_POINTS, chart_markdown
 from slice_platform.lake.business.definition import BusinessTable
 from slice_platform.lake.business.personal import TreatedColumn
+from slice_platform.lake.business.tables import Origin
 from slice_platform.lake.table import DataFile
 
+MOST_PARTITIONS = MOST_POINTS  # a line by the partition's column has one point in each
+_MOST_ORIGINS = 4
 _DONE = {"mask": "Personal data, masked.", "hash": "Personal data, hashed.", "allow": "Personal data, allowed here."}
 
 
@@ -42,20 +47,22 @@ def lineage_metadata(table: BusinessTable) -> dict[str, dg.MetadataValue]:
 def charted(
     connection: duckdb.DuckDBPyConnection, table: BusinessTable, files: list[DataFile]
 ) -> dg.MetadataValue | None:
-    """The chart that defs.yaml asks for, over the whole table; None where it asks for none, or there are no rows."""
-    if table.spec.chart is None or not files:
+    """The chart that defs.yaml asks for, of the latest partitions; None where there is nothing to draw."""
+    latest = sorted({file.partition_key for file in files})[-MOST_PARTITIONS:]
+    if table.spec.chart is None or not latest:
         return None
-    shown = chart_markdown(connection, table, [file.path for file in files])
+    shown = chart_markdown(connection, table, [file.path for file in files if file.partition_key >= latest[0]])
     return dg.MetadataValue.md(shown) if shown else None
 
 
 def _columns(table: BusinessTable) -> dg.TableSchema:
     treated = {one.name: one for one in table.treated.columns}
+    origins = {made.column: sorted(made.origins) for made in table.lineage.columns}
     columns = [
         dg.TableColumn(
             one.name,
             str(one.type),
-            description=_words(one.description, treated[one.name]),
+            description=_words(one.description, treated[one.name], origins.get(one.name, ())),
             constraints=dg.TableColumnConstraints(nullable=one.name not in table.key, unique=table.key == (one.name,)),
             tags={"classification": one.classification} if one.classification else None,
         )
@@ -65,6 +72,15 @@ def _columns(table: BusinessTable) -> dg.TableSchema:
     return dg.TableSchema(columns, constraints=keys)
 
 
-def _words(description: str | None, column: TreatedColumn) -> str | None:
-    words = [description, _DONE.get(column.treatment or "")]
+def _words(description: str | None, column: TreatedColumn, origins: Sequence[Origin]) -> str | None:
+    words = [description, _DONE.get(column.treatment or ""), _origins(origins)]
     return " ".join(word for word in words if word) or None
+
+
+def _origins(origins: Sequence[Origin]) -> str | None:
+    """In words, as Dagster's own UI draws the lineage of assets, and keeps that of columns for its API."""
+    if not origins:
+        return None
+    some = ", ".join(f"`{one.table}.{one.column}`" for one in origins[:_MOST_ORIGINS])
+    more = f" and {len(origins) - _MOST_ORIGINS} more" if len(origins) > _MOST_ORIGINS else ""
+    return f"From {some}{more}."

@@ -1,11 +1,18 @@
 """The component `BusinessTable`: a folder with model.sql and defs.yaml becomes a table in Dagster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 import dagster as dg
 from pydantic import BaseModel
 
-from slice_platform.components.business_events import build_evaluations, build_metadata, build_results, summary
+from slice_platform.components.business_events import (
+    build_evaluations,
+    build_metadata,
+    build_results,
+    materialization,
+    summary,
+)
 from slice_platform.components.business_metadata import business_asset_metadata, described
 from slice_platform.components.freshness import freshness_policy
 from slice_platform.components.lake_partitions import RANGE_TAG, partitions_def
@@ -13,11 +20,12 @@ from slice_platform.components.projections import projection_definitions
 from slice_platform.components.refresh import pool_of, refresh_job
 from slice_platform.components.runtime import run_lake, tables_at, told_to_dagster
 from slice_platform.components.upkeep import upkeep_job, upkeep_schedule
-from slice_platform.lake.business.build import build
+from slice_platform.lake.business.build import Build, build
 from slice_platform.lake.business.definition import BusinessTable as Definition
 from slice_platform.lake.business.judging import check_names
-from slice_platform.lake.business.reads import window_templates
+from slice_platform.lake.business.reads import conditions_read, windows_for
 from slice_platform.lake.business.spec import BusinessSpec
+from slice_platform.lake.business.windows import Window, window_of
 from slice_platform.lake.labels import TIER_TAG
 from slice_platform.lake.lake import Tables
 from slice_platform.lake.partitions import WHOLE_TABLE
@@ -74,26 +82,40 @@ def business_asset(table: Definition, tables: Tables) -> dg.AssetsDefinition:
         pool=pool_of(table),
         code_version=table.fingerprint,
     )
-    def business(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def business(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         keys = [WHOLE_TABLE] if table.partition is None else list(context.partition_keys)
         with told_to_dagster(), run_lake() as lake:
             builds = build(lake, table, keys)
             told = {key: value for done in builds for key, value in build_metadata(lake, table, done).items()}
         for done in builds:
             context.log.info(summary(table, done))
-        results = build_results(table, builds)
-        if table.partition is None:
-            yield dg.MaterializeResult(metadata=told.get(WHOLE_TABLE), check_results=results)
-            return
-        for partition_key, metadata in told.items():
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition_key)
-        if RANGE_TAG in context.run.tags:  # the results below carry no partition then, not even for a range of one
-            for done in builds:
-                for evaluation in build_evaluations(table, done):
-                    context.log_event(evaluation)
-        yield dg.MaterializeResult(check_results=results)
+        if table.partition is not None and RANGE_TAG in context.run.tags:
+            for event in (one for done in builds for one in build_evaluations(table, done)):
+                context.log_event(event)  # the results carry no partition then, not even for a range of one
+        yield from _results(context, table, keys, builds, told)
 
     return business
+
+
+def _results(
+    context: dg.AssetExecutionContext,
+    table: Definition,
+    keys: Sequence[str],
+    builds: Sequence[Build],
+    told: Mapping[str, Mapping[str, dg.MetadataValue]],
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """What a step yields; it fails where a partition was refused, and shows the others."""
+    results, refused = build_results(table, builds), [one for done in builds for one in done.refused]
+    for key, metadata in told.items():
+        # Partitions that nobody asked for: those that a crash left untold, or that went along with a new definition.
+        if refused or key not in keys:
+            context.log_event(materialization(table, key, metadata))
+        elif table.partition is not None:
+            context.add_asset_metadata(metadata, partition_key=key)
+    if refused:
+        yield from results
+        raise dg.Failure("\n".join(summary(table, done) for done in builds if done.refused), allow_retries=False)
+    yield dg.MaterializeResult(metadata=None if table.partition else told.get(WHOLE_TABLE), check_results=results)
 
 
 def check_specs(table: Definition) -> list[dg.AssetCheckSpec]:
@@ -119,7 +141,19 @@ def _mapping(table: Definition, upstream: TableDefinition) -> dg.PartitionMappin
     """For lineage and backfills from the UI; what is behind is told by the versions that were read."""
     if upstream.partition is None:
         return None
-    (windows,) = window_templates(table, (upstream,)).values()
-    if table.partition is None or not all(one.window.is_bounded for one in windows):
+    first, last = _some_windows(table, upstream)
+    is_by_time = first != last and all(window.is_bounded for window in first)
+    if not is_by_time:
         return dg.AllPartitionMapping()
     return dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+
+
+def _some_windows(table: Definition, upstream: TableDefinition) -> tuple[Sequence[Window], Sequence[Window]]:
+    """What two partitions of the table read of another; the same where the model does not ask for its partition."""
+    by = table.partition
+    if by is None:
+        return (), ()
+    (condition,) = conditions_read(table, (upstream,)).values()
+    some = (by.start, by.start + timedelta(days=366))
+    first, last = (windows_for(condition, window_of(by, by.key_of(moment))) for moment in some)
+    return first, last

@@ -7,7 +7,7 @@ import dagster as dg
 from slice_platform.components.projection_events import comparison_evaluation, comparison_words
 from slice_platform.components.propagator_runtime import open_destination
 from slice_platform.components.runtime import is_in_flight, run_lake, told_to_dagster
-from slice_platform.errors import PermanentError
+from slice_platform.errors import SliceError
 from slice_platform.lake.lake import Lake
 from slice_platform.projections.in_step import Comparison, compare
 from slice_platform.projections.projection import Projection, all_projections
@@ -66,7 +66,7 @@ def _compare(context: dg.OpExecutionContext, lake: Lake, projection: Projection)
     try:
         with open_destination(projection.ref) as destination:
             compared = compare(lake, destination, projection, keys)
-    except PermanentError as error:
+    except SliceError as error:  # of whatever kind: the next hour asks again, and the other copies are asked now
         return f"{projection.ref} could not be compared: {error}"
     for one in compared:
         context.log_event(comparison_evaluation(projection, one))  # type: ignore[arg-type]  # accepted; the annotation lags

@@ -77,11 +77,12 @@ def comparison_evaluation(projection: Projection, one: Comparison) -> dg.AssetCh
 
 
 def comparison_words(projection: Projection, one: Comparison) -> str:
+    key = partition_of(projection, one.key)
     if one.problem is None:
         return f"{one.key}: {one.database.rows} rows, equal on both sides"
     return (
         f"{projection.ref}, partition {one.key}: {one.problem}. Somebody changed the table. Repair it: "
-        f"slice project {projection.source.name} --partitions {one.key}"
+        f"slice project {projection.qualified}{f' --partitions {key}' if key else ''}"
     )
 
 

@@ -11,6 +11,7 @@ from slice_platform.components.projection_events import (
     comparison_words,
     key_of,
     metadata_of,
+    outcome_events,
     tell_outcomes,
 )
 from slice_platform.components.propagator_runtime import open_destination
@@ -18,7 +19,7 @@ from slice_platform.components.runtime import run_lake, told_to_dagster
 from slice_platform.lake.labels import TIER_TAG
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.projections.in_step import Comparison, compare
-from slice_platform.projections.projecting import Projecting
+from slice_platform.projections.projecting import PartitionOutcome, Projecting
 from slice_platform.projections.projection import Projection
 
 _MOST_TOLD = 10
@@ -55,13 +56,23 @@ def projection_asset(projection: Projection) -> dg.AssetsDefinition:
     def copy(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         keys = [WHOLE_TABLE] if source.partition is None else list(context.partition_keys)
         with told_to_dagster(), run_lake() as lake, open_destination(projection.ref) as destination:
-            outcomes = list(Projecting(lake, destination, projection, context.run_id).project(keys))
-            for one in outcomes if source.partition else ():
-                context.add_asset_metadata(metadata_of(one), asset_key=key, partition_key=one.key)
+            outcomes = list(Projecting(lake, destination, projection, context.run.run_id).project(keys))
+            _show(context, projection, outcomes)
             tell_outcomes(context.log, projection, destination, outcomes)
         yield dg.MaterializeResult(metadata=metadata_of(outcomes[0]) if source.partition is None else None)
 
     return copy
+
+
+def _show(context: dg.AssetExecutionContext, projection: Projection, outcomes: Sequence[PartitionOutcome]) -> None:
+    """Each partition that was brought has its own materialization, also where the step fails because of another."""
+    is_failing = any(one.refusal for one in outcomes)
+    for one in outcomes:
+        if is_failing:
+            for event in outcome_events(projection, one):
+                context.log_event(event)
+        elif projection.source.partition is not None:
+            context.add_asset_metadata(metadata_of(one), partition_key=one.key)
 
 
 def in_step_check(projection: Projection) -> dg.AssetChecksDefinition:

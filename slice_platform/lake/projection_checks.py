@@ -43,9 +43,10 @@ def _rules(table: TableDefinition, spec: ProjectionSpec) -> dict[str, object]:
 
 def _unknown(table: TableDefinition, spec: ProjectionSpec) -> Iterator[tuple[Place, str]]:
     known = names_of(table)
-    for name in spec.columns:
+    for position, name in enumerate(spec.columns):
         if name not in known:
-            yield ("columns", name), f"{name!r} is not a column of {table.tier}.{table.name}; it has {', '.join(known)}"
+            at = name if isinstance(spec.columns, dict) else position
+            yield ("columns", at), f"{name!r} is not a column of {table.tier}.{table.name}; it has {', '.join(known)}"
     there = set(spec.renamed(known).values()) - dropped(table, spec)
     keys = {"primary_key": spec.primary_key or (), "sort_key": spec.sort_key}
     keys |= {"dist_key": (spec.dist_key,) if spec.dist_key else (), "types": tuple(spec.types)}

@@ -1,8 +1,9 @@
 """Partitions of the lake brought into a database: those that are behind, or those that a person names."""
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from slice_platform.errors import ProjectionRefused, TableChanged
@@ -12,11 +13,14 @@ from slice_platform.lake.lake import Lake
 from slice_platform.projections.projection import Projection
 from slice_platform.projections.source import Source, opened_source
 from slice_platform.records import BuiltPartition
+from slice_platform.warehouse.claim import KnownTable
 from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.projection import PartitionClaim, Projected
 from slice_platform.warehouse.refusal import FileRefused, Finding
 
 _MOST_CHECKS = 3  # of one partition, where its table is altered meanwhile
+_MOST_TOLD = 3  # of what is wrong with its rows
+_QUOTED = re.compile(r"'.*'|=\(.*\)|: \".*\"")
 Progress: TypeAlias = Callable[[int, int], None]  # partitions brought, of how many
 
 
@@ -60,10 +64,18 @@ class Projecting:
     progress: Progress = lambda _done, _of: None
 
     def refresh(self) -> Iterator[PartitionOutcome]:
-        """Every partition that is behind is brought; none twice for one version. Otherwise as `project`."""
+        """Every partition that is behind is brought; none twice for one version. Otherwise as `project`.
+
+        So are those that the database turns out to have lost: its table was dropped, or other partitions took rows.
+        """
         late = behind(self.lake, self.projection)
         again = frozenset(one.key for one in late if one.is_new_shape)
-        yield from self._bring([one.key for one in late], again)
+        refused = set[str]()
+        for outcome in self._bring([one.key for one in late], again):
+            refused |= {outcome.key} if outcome.refusal else set()
+            yield outcome
+        lost = [key for key in self._lost() if key not in refused] if late else []
+        yield from self._bring(lost, frozenset(lost))
 
     def project(self, keys: Sequence[str]) -> Iterator[PartitionOutcome]:
         """These partitions are in the database as the lake has them, whoever changed them there; a newer one stays.
@@ -77,6 +89,12 @@ class Projecting:
             TransientError, AccessRefused: database or lake did not do their part; what was brought before stays.
         """
         yield from self._bring(keys, frozenset(keys))
+
+    def _lost(self) -> list[str]:
+        """The partitions that count as brought, and are not in the database as a whole."""
+        recorded = self.destination.recorded(self.projection.ref)
+        booked = sorted(self.lake.ledger.built(self.projection.ledger_key))
+        return [key for key in booked if key not in recorded or recorded[key].is_stale]
 
     def _bring(self, keys: Sequence[str], again: frozenset[str]) -> Iterator[PartitionOutcome]:
         if not keys:
@@ -95,20 +113,28 @@ class Projecting:
             known = self.destination.known_table(projection.ref)
             assert known is not None  # ensured before
             try:
-                rows = source.rows(key, known)
-                done = self.destination.project(projection.table, claim, rows, again=is_again)
+                done = self._projected(source, claim, known, is_again=is_again)
             except TableChanged:
                 if attempt == _MOST_CHECKS:
                     raise
                 ensure_table(self.destination, projection)
                 continue
             except FileRefused as refused:
-                return PartitionOutcome(key, refusal=_told(projection, refused))
+                return PartitionOutcome(key, refusal=_told_of_rows(projection, refused))
             if done.version == claim.version:
                 booked = BuiltPartition(key, _made_from(projection, claim.version))
                 self.lake.ledger.book_built(projection.ledger_key, [booked])
             return PartitionOutcome(key, projected=done)
         raise AssertionError("the last attempt returns or raises")
+
+    def _projected(self, source: Source, claim: PartitionClaim, known: KnownTable, *, is_again: bool) -> Projected:
+        table, rows = self.projection.table, source.rows(claim.partition_key, known)
+        done = self.destination.project(table, claim, rows, again=is_again)
+        # Brought by somebody who died before it was booked; under another definition, if the rows are others.
+        is_met = not done.applied and done.version == claim.version and table.mode != "append"
+        if is_met and done.measure != rows.checked.measure:
+            done = self.destination.project(table, claim, rows, again=True)
+        return done
 
     def _claim(self, source: Source, key: str, version: int) -> PartitionClaim:
         projection, table = self.projection, source.table
@@ -134,16 +160,27 @@ def ensure_table(destination: Destination, projection: Projection) -> None:
     try:
         destination.ensure(projection.table)
     except FileRefused as refused:
-        raise ProjectionRefused(f"Projecting into {projection.ref}: {_told(projection, refused)}") from refused
+        raise ProjectionRefused(f"Projecting into {projection.ref}: {_told(refused)}") from refused
 
 
 def _made_from(projection: Projection, version: int) -> dict[str, str]:
     return {MODEL: projection.fingerprint, projection.source.ledger_key: str(version)}
 
 
-def _told(projection: Projection, refused: FileRefused) -> str:
+def _told_of_rows(projection: Projection, refused: FileRefused) -> str:
     """What is wrong with the rows, without values of columns that hold personal data."""
     closed = {there for there, one in projection.columns.items() if is_closed(one.classification)}
-    some = [Finding(f.reason, f.line, f.column, place=f.place) if f.column in closed else f for f in refused.findings]
-    more = f", and {refused.total - 3} more" if refused.total > 3 else ""
-    return "; ".join(map(str, some[:3])) + more
+    findings = [_without_value(one, closed) for one in refused.findings[:_MOST_TOLD]] if closed else refused.findings
+    return _told(FileRefused(*findings, total=refused.total))
+
+
+def _without_value(finding: Finding, closed: set[str]) -> Finding:
+    if finding.column is None:  # in the words of the database, which may quote what it met
+        return replace(finding, reason=_QUOTED.sub("...", finding.reason), value=None)
+    is_open = closed.isdisjoint(finding.column.split(", "))  # of a key that is there twice it names all columns
+    return finding if is_open else replace(finding, value=None)
+
+
+def _told(refused: FileRefused) -> str:
+    more = f", and {refused.total - _MOST_TOLD} more" if refused.total > _MOST_TOLD else ""
+    return "; ".join(map(str, refused.findings[:_MOST_TOLD])) + more

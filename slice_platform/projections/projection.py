@@ -18,7 +18,7 @@ from slice_platform.lake.table_definition import TableDefinition, names_of
 from slice_platform.lake.types import LogicalType
 from slice_platform.warehouse.drop_path import TableRef, table_ref
 from slice_platform.warehouse.projected_columns import LakeColumn, PhysicalKeys, lake_table_spec
-from slice_platform.warehouse.projection import ProjectedTable, Window
+from slice_platform.warehouse.projection import Mode, ProjectedTable, Window
 from slice_platform.warehouse.projection_spec import check_projection, settled
 from slice_platform.warehouse.refusal import FileRefused
 from slice_platform.yaml_lines import read_yaml
@@ -87,14 +87,27 @@ class Projection:
         keys = PhysicalKeys(self.spec.dist_key, self.spec.sort_key, self.spec.indexes)
         columns = [_lake_column(one, self._max_length(one.name), self.primary_key) for one in self.treated.columns]
         spec = lake_table_spec(columns, self.spec.destination, keys=keys, types=self.spec.types)
-        return settled(ProjectedTable(self.ref, spec, self.spec.mode, self.partition_column, self.spec.indexes))
+        return settled(ProjectedTable(self.ref, spec, self.mode, self.partition_column, self.spec.indexes))
 
     @property
     def primary_key(self) -> tuple[str, ...]:
+        """Of the table there: by it rows differ in the whole table, not in their partition alone."""
         if self.spec.primary_key is not None:
             return self.spec.primary_key
-        names = {column.name: there for there, column in self.columns.items()}
-        return tuple(names[name] for name in self.source.key)
+        names, by = {column.name: there for there, column in self.columns.items()}, self.partition_column
+        key = tuple(names[name] for name in self.source.key)
+        return (*key, by) if key and by and by not in key and self._has_key_per_partition else key
+
+    @property
+    def mode(self) -> Mode:
+        """How rows come there. A row that moves to an earlier partition would meet itself where keys are enforced."""
+        key, by = self.primary_key, self.partition_column
+        may_move = bool(key) and by is not None and by not in key and self.spec.destination != "redshift"
+        return "upsert" if may_move and self.spec.mode == "replace_partition" else self.spec.mode
+
+    @property
+    def _has_key_per_partition(self) -> bool:
+        return self.source.tier == "business" or self.source.terms.get("slice.mode") == "replace"
 
     @cached_property
     def fingerprint(self) -> str:

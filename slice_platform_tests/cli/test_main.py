@@ -12,8 +12,10 @@ from slice_platform_tests.cli.conftest import PLANES, Slice
 
 def test_help_lists_every_verb_with_a_sentence(slice_: Slice) -> None:
     shown = slice_("--help").output
-    verbs = "demo dev drop files ingest new-dataset notify propagate query rebuild rejects replay retract status upkeep"
-    for verb in verbs.split():
+    verbs = (
+        "demo dev drop files grants ingest new-dataset notify project propagate query rebuild refresh rejects replay "
+    )
+    for verb in (verbs + "retract sql status upkeep").split():
         assert f"  {verb}" in shown
 
 

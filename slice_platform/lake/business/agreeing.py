@@ -37,10 +37,10 @@ def _check_ordered(source: YamlFile, table: BusinessTable, name: str, place: Pla
 def _check_division(source: YamlFile, table: BusinessTable) -> None:
     spec, says = table.spec.partition, table.bound.is_partitioned
     is_divided = spec is not None and spec.grain != "none"
-    if spec is not None:
-        check_partition(source, spec, table.types, elsewhere=MODEL_FILE)
     if spec is not None and spec.from_path:
         raise source.error(("attributes", "partition", "from_path"), "a business table has no paths; remove it")
+    if spec is not None:
+        check_partition(source, spec, table.types, elsewhere=MODEL_FILE)
     if says and not is_divided:
         problem = f"{MODEL_FILE} says $partition_start or $partition_end, so the table needs a partition: "
         raise source.error(("attributes", "partition"), f"{problem}{{column: .., grain: day, start: ..}}")

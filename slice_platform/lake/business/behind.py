@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from slice_platform.lake.business.definition import MODEL, BusinessTable, ledger_key_of
-from slice_platform.lake.business.reads import WindowTemplate, moved, window_templates
-from slice_platform.lake.business.windows import ALWAYS, Window, keys_between, window_of
+from slice_platform.lake.business.reads import conditions_read, windows_for
+from slice_platform.lake.business.windows import ALWAYS, Condition, Window, keys_between, window_of
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE, PartitionBy
 from slice_platform.lake.table_definition import TableDefinition
@@ -72,11 +72,12 @@ class Standing:
 
     def windows(self, key: str) -> Mapping[str, tuple[Window, ...]]:
         """What of each input the model reads for a partition, at most."""
-        return {name: moved(templates, self.table.window(key)) for name, templates in self._templates.items()}
+        partition = self.table.window(key)
+        return {name: windows_for(condition, partition) for name, condition in self._conditions.items()}
 
     @cached_property
-    def _templates(self) -> Mapping[str, tuple[WindowTemplate, ...]]:
-        return window_templates(self.table, tuple(one.table for one in self.inputs.values()))
+    def _conditions(self) -> Mapping[str, Condition]:
+        return conditions_read(self.table, tuple(one.table for one in self.inputs.values()))
 
     def keys_read(self, key: str) -> dict[str, list[str]]:
         """The partitions of each input that the model reads for a partition."""

@@ -8,6 +8,7 @@ from slice_platform.engine import run
 from slice_platform.lake.audit import UNIQUE_KEY, Verdict
 from slice_platform.lake.business.definition import BusinessTable
 from slice_platform.lake.business.selecting import MADE
+from slice_platform.lake.classification import is_closed
 from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.table_definition import names_of
 from slice_platform.sql_text import literal, quoted
@@ -75,7 +76,10 @@ def _unique_key(connection: duckdb.DuckDBPyConnection, table: BusinessTable) -> 
     message = "no key occurs twice"
     if again:
         some = "; ".join(f"({', '.join(map(str, row[:-1]))}) {row[-1]} times" for row in again)
-        message = f"{', '.join(table.key)} occurs more than once: {some}. Group or deduplicate in model.sql"
+        # What is told goes to logs and chats.
+        is_closed_key = any(is_closed(one.classification) for one in table.columns if one.name in table.key)
+        found = "its values are not shown, as they are personal data" if is_closed_key else some
+        message = f"{', '.join(table.key)} occurs more than once: {found}. Group or deduplicate in model.sql"
     elif nulls:
         message = f"{nulls} rows have no {' or '.join(table.key)}. Leave them out in model.sql, or give them a value"
     return Verdict(UNIQUE_KEY, passed=not again and not nulls, is_blocking=True, message=message)

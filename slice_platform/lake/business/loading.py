@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from open_data_contract_standard.model import DataQuality, ServiceLevelAgreementProperty
 from pydantic import BaseModel, ValidationError
 
+from slice_platform.errors import ContractError
 from slice_platform.lake.business.agreeing import check_agreement
 from slice_platform.lake.business.binding import bind
 from slice_platform.lake.business.definition import COMPONENT, MODEL_FILE, BusinessTable
@@ -89,8 +90,7 @@ def _draft(model: Path) -> _Draft:
     try:
         spec = BusinessSpec.model_validate(content.get("attributes") or {})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise source.error(("attributes", *first["loc"]), f"{first['msg']}, got {first['input']!r}") from error
+        raise _invalid(source, ("attributes",), content.get("attributes") or {}, error) from error
     try:
         sql = model.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -206,6 +206,19 @@ def _parsed(draft: _Draft, field: str, model: type[_Model], items: Iterable[dict
         try:
             parsed.append(model.model_validate(item))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise draft.source.error((*place, *first["loc"]), f"{first['msg']}, got {first['input']!r}") from error
+            raise _invalid(draft.source, place, item, error) from error
     return parsed
+
+
+def _invalid(source: YamlFile, place: Place, content: object, error: ValidationError) -> ContractError:
+    """The most exact of its problems, where a person finds it: pydantic names alternatives as if they stood there."""
+    problem = max(error.errors(), key=lambda one: len(one["loc"]))
+    path, node = list(place), content
+    for step in problem["loc"]:
+        is_there = step in node if isinstance(node, dict) else isinstance(node, list) and step in range(len(node))
+        if is_there:
+            path.append(step)
+            node = node[step]  # type: ignore[index]  # it is one of the two
+    if problem["type"] == "missing":
+        return source.error((*path, problem["loc"][-1]), "it is missing")
+    return source.error(tuple(path), f"{problem['msg']}, got {problem['input']!r}")

@@ -1,10 +1,11 @@
 """What a model reads of its inputs for a partition, told by its own WHERE: once, for all partitions.
 
-The model is looked at for a partition between two moments that occur nowhere else. A bound of what it reads that lies
-near one of them moves with it; any other bound is the same for every partition.
+The model is looked at for a partition between two moments that occur nowhere else. A bound in its WHERE that lies near
+one of them moves with it; any other bound is the same for every partition. What the bounds come to together is worked
+out for each partition anew: which of two is the later one differs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,7 +15,7 @@ from pyiceberg.expressions import BooleanExpression
 from pyiceberg.schema import Schema
 
 from slice_platform.lake.business.definition import BusinessTable
-from slice_platform.lake.business.windows import ALWAYS, Window, windows_read
+from slice_platform.lake.business.windows import ALWAYS, Condition, Window, condition_of, windows_in
 from slice_platform.lake.pruning import row_filters
 from slice_platform.lake.sql_tree import read_statement
 from slice_platform.lake.table_definition import TableDefinition
@@ -26,27 +27,29 @@ _NEAR = timedelta(days=365 * 400)
 
 @dataclass(frozen=True)
 class WindowTemplate:
-    """A window as the partition between `_START` and `_END` would read it."""
+    """A window as the partition between `_START` and `_END` reads it."""
 
     window: Window
-
-    def of(self, partition: Window) -> Window:
-        return Window(_moved(self.window.start, partition), _moved(self.window.end, partition))
 
 
 def window_templates(
     table: BusinessTable, inputs: tuple[TableDefinition, ...]
 ) -> Mapping[str, tuple[WindowTemplate, ...]]:
-    """For each input what a partition reads at most; everything where that cannot be told."""
-    return _templates(
+    """For each input what kind of windows a partition reads, for showing. What one does read `windows_for` tells."""
+    conditions = conditions_read(table, inputs)
+    return {name: tuple(map(WindowTemplate, windows_in(condition))) for name, condition in conditions.items()}
+
+
+def conditions_read(table: BusinessTable, inputs: tuple[TableDefinition, ...]) -> Mapping[str, Condition]:
+    """For each input what the partition between `_START` and `_END` reads at most; all where that cannot be told."""
+    return _conditions(
         _Question(table.fingerprint, tuple((one.ledger_key, one.partition) for one in inputs), table, inputs)
     )
 
 
-def moved(templates: Iterable[WindowTemplate], partition: Window) -> tuple[Window, ...]:
-    """The windows for one partition; one that ends up empty is left out."""
-    found = (one.of(partition) for one in templates)
-    return tuple(window for window in found if window.start < window.end)
+def windows_for(condition: Condition, partition: Window) -> tuple[Window, ...]:
+    """The windows that one partition reads."""
+    return tuple(windows_in(condition, lambda window: _moved(window, partition)))
 
 
 @dataclass(frozen=True)
@@ -70,23 +73,32 @@ class _Question:
 
 
 @lru_cache(maxsize=1_000)
-def _templates(asked: _Question) -> Mapping[str, tuple[WindowTemplate, ...]]:
+def _conditions(asked: _Question) -> Mapping[str, Condition]:
     sql = asked.table.bound.sql_at(_START, _END)
     schemas: dict[tuple[str, str], Schema] = {(one.tier, one.name.lower()): schema_of(one) for one in asked.inputs}
     with duckdb.connect(":memory:") as connection:
         filters = row_filters(read_statement(connection, sql), schemas)
-    return {
-        f"{one.tier}.{one.name}": tuple(map(WindowTemplate, _windows(one, filters[one.tier, one.name.lower()])))
-        for one in asked.inputs
-    }
+    return {f"{one.tier}.{one.name}": _condition(one, filters[one.tier, one.name.lower()]) for one in asked.inputs}
 
 
-def _windows(table: TableDefinition, row_filter: BooleanExpression) -> list[Window]:
-    return [ALWAYS] if table.partition is None else windows_read(row_filter, table.partition.column)
+def _condition(table: TableDefinition, row_filter: BooleanExpression) -> Condition:
+    return ALWAYS if table.partition is None else condition_of(row_filter, table.partition.column)
 
 
-def _moved(moment: datetime, partition: Window) -> datetime:
+def _moved(window: Window, partition: Window) -> Window:
+    return Window(_moved_moment(window.start, partition), _moved_moment(window.end, partition))
+
+
+def _moved_moment(moment: datetime, partition: Window) -> datetime:
     for mark, becomes in ((_START, partition.start), (_END, partition.end)):
         if abs(moment - mark) < _NEAR:
-            return becomes + (moment - mark)
+            return _shifted(becomes, moment - mark)
     return moment
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    """Or as far as time goes, as partitions may lie at its ends."""
+    try:
+        return moment + by
+    except OverflowError:
+        return ALWAYS.end if by > timedelta() else ALWAYS.start

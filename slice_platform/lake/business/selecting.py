@@ -1,5 +1,6 @@
 """The model at work: its rows of one partition in a table of DuckDB, and what goes wrong there told as ours."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,8 +10,10 @@ from slice_platform.engine import run
 from slice_platform.errors import ModelFailed, SettingsError, StoreUnavailable, TransientError
 from slice_platform.lake.business.definition import BusinessTable
 from slice_platform.lake.business.hashing import hash_variables
+from slice_platform.lake.classification import is_closed
 from slice_platform.settings import Settings
 
+_QUOTED = re.compile(r"'.*'|\".*\"")
 MADE = "made"  # the table that holds the rows
 
 
@@ -63,7 +66,10 @@ def _told(table: BusinessTable, key: str) -> Iterator[None]:
     except (duckdb.InternalException, duckdb.FatalException):
         raise  # a defect of the engine, not of the model
     except duckdb.Error as error:
+        is_closed_input = any(is_closed(column.classification) for one in table.bound.tables for column in one.columns)
+        # DuckDB quotes the value that it stumbled over, and what is told goes to logs and chats.
+        said = _QUOTED.sub("'...'", str(error)) if is_closed_input else str(error)
         raise ModelFailed(
-            f"Building business.{table.name}, partition {key}: {table.bound.text.path} fails on the data: {error} "
+            f"Building business.{table.name}, partition {key}: {table.bound.text.path} fails on the data: {said} "
             "Nothing was changed. Mend the model, e.g. with try_cast or nullif, or the data."
-        ) from error
+        ) from (None if is_closed_input else error)

@@ -1,9 +1,10 @@
 """Time windows: of a partition, and of what a query reads of a table at most."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
+from typing import TypeAlias
 
 from pyiceberg.expressions import (
     And,
@@ -60,6 +61,8 @@ def window_of(by: PartitionBy, key: str) -> Window:
 
 def next_beginning(grain: Grain, start: datetime) -> datetime:
     """Where the period that begins at `start` ends."""
+    if _LAST - start < _LONGEST[grain]:
+        return _LAST
     # No period is longer, and none so short that this would pass over it.
     return beginning(grain, start + _LONGEST[grain])
 
@@ -73,24 +76,57 @@ def keys_between(by: PartitionBy, window: Window) -> list[str]:
     return keys
 
 
+@dataclass(frozen=True)
+class Every:
+    """Moments that lie in all of the parts."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True)
+class Some:
+    """Moments that lie in one of the parts."""
+
+    parts: tuple["Condition", ...]
+
+
+Condition: TypeAlias = Window | Every | Some
+
+
 def windows_read(row_filter: BooleanExpression, column: str) -> list[Window]:
     """Windows outside of which no row passes the filter, by what it says of `column`; sorted, none meets another."""
+    return windows_in(condition_of(row_filter, column))
+
+
+def condition_of(row_filter: BooleanExpression, column: str) -> Condition:
+    """What the filter says of `column`, and nothing that it does not say for sure."""
     match row_filter:
         case And():
-            left, right = windows_read(row_filter.left, column), windows_read(row_filter.right, column)
-            return _merged(one.within(other) for one in left for other in right if one.meets(other))
+            return Every((condition_of(row_filter.left, column), condition_of(row_filter.right, column)))
         case Or():
-            return _merged([*windows_read(row_filter.left, column), *windows_read(row_filter.right, column)])
+            return Some((condition_of(row_filter.left, column), condition_of(row_filter.right, column)))
         case UnboundPredicate() if _column(row_filter) == column:
-            return [_of_predicate(row_filter)]
+            return _of_predicate(row_filter)
         case _:
-            return [ALWAYS]
+            return ALWAYS
 
 
-def _of_predicate(predicate: UnboundPredicate) -> Window:
+def windows_in(condition: Condition, moved: Callable[[Window], Window] = lambda window: window) -> list[Window]:
+    """The windows that the condition comes to, each that it is made of having been moved before."""
+    match condition:
+        case Every():
+            left, right = (windows_in(part, moved) for part in condition.parts)
+            return _merged(one.within(other) for one in left for other in right if one.meets(other))
+        case Some():
+            return _merged(window for part in condition.parts for window in windows_in(part, moved))
+        case _:
+            return [moved(condition)]
+
+
+def _of_predicate(predicate: UnboundPredicate) -> Condition:
     if isinstance(predicate, In):
         moments = [_moment(one.value) for one in predicate.literals]
-        return Window(min(moments), _just_after(max(moments)))
+        return Some(tuple(Window(moment, _just_after(moment)) for moment in moments))
     if not isinstance(predicate, _OF_ONE_VALUE):
         return ALWAYS
     moment = _moment(predicate.literal.value)
