@@ -15,7 +15,7 @@ BUSINESS = ("airport_delays", "carrier_punctuality", "tail_utilisation")
 KEYS = {
     *(f"{tier}/{name}" for tier in ("raw", "curated") for name in DATASETS),
     *(f"business/{name}" for name in BUSINESS),
-    *("rds/carrier_punctuality", "rds/planes", "redshift/airport_delays", "redshift/carrier_punctuality"),
+    *("rds/carrier_punctuality", "rds/planes", "redshift/airport_delays"),
     *("database/fleet", "slack/outbox"),
 }
 
@@ -79,7 +79,7 @@ def checkout(folder: Path) -> Path:
         ("flights/defs.yaml", "mode: merge", "mode: upsert", "mode"),
         ("business/carrier_punctuality/model.sql", "avg(arr_delay::", "avg(arrival::", "arrival"),
         ("business/carrier_punctuality/defs.yaml", "metric: rowCount", "metric: rowCont", "metric"),
-        ("business/carrier_punctuality/defs.yaml", "dist_key: carrier", "dist_key: airline", "dist_key"),
+        ("business/airport_delays/defs.yaml", "sort_key: [month, airport]", "sort_key: [month, airprt]", "sort_key"),
     ],
 )
 def test_a_mistake_stops_loading_and_names_file_line_and_field(
