@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from slice_platform.errors import ProjectionRefused, TableChanged
 from slice_platform.lake.business.definition import MODEL
+from slice_platform.lake.business.windows import is_key
 from slice_platform.lake.classification import is_closed
 from slice_platform.lake.lake import Lake
+from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.projections.projection import Projection
 from slice_platform.projections.source import Source, opened_source
 from slice_platform.records import BuiltPartition
@@ -84,7 +86,7 @@ class Projecting:
         keeps no other back.
 
         Raises:
-            ProjectionRefused: the table cannot be made, or is somebody else's.
+            ProjectionRefused: the table cannot be made, or is somebody else's; or a key is none of its partitions.
             SettingsError: personal data is to be hashed and there is no key.
             TransientError, AccessRefused: database or lake did not do their part; what was brought before stays.
         """
@@ -99,6 +101,7 @@ class Projecting:
     def _bring(self, keys: Sequence[str], again: frozenset[str]) -> Iterator[PartitionOutcome]:
         if not keys:
             return
+        _check_keys(self.projection, keys)
         # Before the snapshot is loaded: what is claimed is then never newer than what is read.
         versions = self.lake.ledger.versions().get(self.projection.source.ledger_key, {})
         ensure_table(self.destination, self.projection)
@@ -148,6 +151,17 @@ class Projecting:
             version=version,
             snapshot_id=snapshot.snapshot_id if snapshot else None,
             run_id=self.run_id,
+        )
+
+
+def _check_keys(projection: Projection, keys: Sequence[str]) -> None:
+    """Where a key is that of another division, all rows of the table would give way to none."""
+    source, by = projection.source, projection.source.partition
+    if strange := [key for key in keys if not (key == WHOLE_TABLE if by is None else is_key(by, key))]:
+        expected = f"a {by.grain} such as {by.key_of(by.start)!r}" if by else repr(WHOLE_TABLE)
+        raise ProjectionRefused(
+            f"Projecting into {projection.ref}: {strange[0]!r} is no partition of {source.tier}.{source.name}; expected "
+            f"{expected}. Nothing was changed."
         )
 
 

@@ -263,6 +263,27 @@ def test_append_keeps_rows_that_left_the_lake(make_lake: MakeLake, database: Wor
     assert list(these.problems("trips")) == ["2013-01-05"]
 
 
+@pytest.mark.parametrize("key", ["all", "2013-13-01", "2013-01"])
+def test_a_key_that_is_no_partition_is_refused_and_deletes_nothing(these: Copies, key: str) -> None:
+    with pytest.raises(ProjectionRefused, match=rf"'{key}' is no partition of business\.daily; expected a day such as"):
+        these.repair("daily", key)
+    assert these.rows(DAYS) == [("2013-01-05", 1), ("2013-01-07", 1)]
+
+
+def test_a_table_that_is_one_has_one_partition(make_lake: MakeLake, database: World, tmp_path: Path) -> None:
+    these = copies(make_lake, database, tmp_path, {"totals": projected(MODELS["totals"], "postgres")})
+    land(these.lake, "a.jsonl", trip("2013-01-05", "a"))
+    refresh(these.lake, these.lake.business["totals"])
+    assert brought(these.bring("totals")) == ["all"]
+    with pytest.raises(ProjectionRefused, match="'2013-01-05' is no partition of business.totals; expected 'all'"):
+        these.repair("totals", "2013-01-05")
+    land(these.lake, "b.jsonl", trip("2013-01-09", "b"))
+    refresh(these.lake, these.lake.business["totals"])
+    assert brought(these.bring("totals")) == ["all"]
+    assert these.rows('select trips from {}"totals"') == [(2,)]
+    assert these.problems("totals") == {}
+
+
 # --- personal data
 
 

@@ -13,11 +13,12 @@ from functools import cached_property
 
 from slice_platform.lake.business.definition import MODEL, BusinessTable, ledger_key_of
 from slice_platform.lake.business.reads import conditions_read, windows_for
-from slice_platform.lake.business.windows import ALWAYS, Condition, Window, keys_between, window_of
+from slice_platform.lake.business.windows import ALWAYS, Condition, Window, is_key, keys_between, window_of
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE, PartitionBy
 from slice_platform.lake.table_definition import TableDefinition
 from slice_platform.records import BuiltPartition
+from slice_platform.yaml_lines import read_yaml
 
 Versions = Mapping[str, Mapping[str, int]]  # table in the ledger -> partition -> version
 
@@ -33,6 +34,7 @@ class Input:
     @staticmethod
     def of(table: TableDefinition, versions: Mapping[str, int]) -> "Input":
         by = table.partition
+        _check_division(table, versions)
         starts = sorted((window_of(by, key).start, key) for key in versions) if by else []
         return Input(table, versions, starts)
 
@@ -106,10 +108,27 @@ class Standing:
 
 
 def standing(lake: Lake, table: BusinessTable, versions: Versions | None = None) -> Standing:
-    """How a table stands. Read before the snapshots of its inputs are: what is built from them is then never older."""
+    """How a table stands. Read before the snapshots of its inputs are: what is built from them is then never older.
+
+    Raises:
+        ContractError: it, or an input, is divided otherwise than the partitions that there are.
+    """
     known = lake.ledger.versions() if versions is None else versions
     inputs = {name: Input.of(lake.table(name), known.get(ledger_key_of(name), {})) for name in table.reads}
-    return Standing(table, inputs, lake.ledger.built(table.ledger_key), datetime.now(UTC))
+    built = lake.ledger.built(table.ledger_key)
+    _check_division(table, built)
+    return Standing(table, inputs, built, datetime.now(UTC))
+
+
+def _check_division(table: TableDefinition, keys: Iterable[str]) -> None:
+    """Read by other keys than it has, a table would seem to have no rows."""
+    by = table.partition
+    if strange := next((key for key in keys if not (key == WHOLE_TABLE if by is None else is_key(by, key))), None):
+        problem = (
+            f"divides {table.tier}.{table.name} otherwise than it is: it has a partition {strange!r}. Restore what it "
+            "was, or give the table another name"
+        )
+        raise read_yaml(table.folder / "defs.yaml").error(("attributes", "partition"), problem)
 
 
 def behind(lake: Lake, table: BusinessTable, versions: Versions | None = None) -> list[BuiltPartition]:

@@ -13,13 +13,14 @@ import duckdb
 from pyiceberg.table import Table
 
 from slice_platform.engine import run
+from slice_platform.errors import ModelFailed
 from slice_platform.lake.accounts import Published
 from slice_platform.lake.attempts import recover, with_attempts
 from slice_platform.lake.audit import Verdict
 from slice_platform.lake.batch import abandon, folder_of, settle
 from slice_platform.lake.business.behind import Standing, behind, standing
 from slice_platform.lake.business.definition import BusinessTable
-from slice_platform.lake.business.judging import judge, same_rows
+from slice_platform.lake.business.judging import failed, judge, same_rows
 from slice_platform.lake.business.selecting import MADE, prepare, select_into
 from slice_platform.lake.business.sources import Sources
 from slice_platform.lake.engine import engine
@@ -86,7 +87,6 @@ def build(
     A partition that fails a blocking check stays as it was, and is in `refused`; the others are published.
 
     Raises:
-        ModelFailed: the SQL fails on the data; nothing was committed.
         SettingsError: personal data is to be hashed and there is no key.
         CommitLost: other writers won every attempt.
         DatasetBusy, StoreUnavailable, TransientError: the same may succeed later; nothing was committed.
@@ -152,8 +152,11 @@ class _Attempt:
         return self._publish(made, before, written, anew=anew)
 
     def _make(self, key: str, before: list[DataFile], *, is_new_shape: bool) -> PartitionBuild:
-        """The rows of a partition are in the table `made`, and judged."""
-        select_into(self.connection, self.table, key)
+        """The rows of a partition are in the table `MADE`, and judged; one that fails keeps no other back."""
+        try:
+            select_into(self.connection, self.table, key)
+        except ModelFailed as error:
+            return PartitionBuild(key, 0, (failed(error),))
         (rows,) = run(self.connection, f"select count(*) from {MADE}")[0]
         verdicts = tuple(judge(self.connection, self.table, key))
         same = not is_new_shape and same_rows(self.connection, self.table, [file.path for file in before])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import duckdb
 
 from slice_platform.engine import run
+from slice_platform.errors import ModelFailed
 from slice_platform.lake.audit import UNIQUE_KEY, Verdict
 from slice_platform.lake.business.definition import BusinessTable
 from slice_platform.lake.business.selecting import MADE
@@ -13,7 +14,8 @@ from slice_platform.lake.layout import existing_rows
 from slice_platform.lake.table_definition import names_of
 from slice_platform.sql_text import literal, quoted
 
-IN_PARTITION = "rows_in_partition"
+RUNS, IN_PARTITION = "model_runs", "rows_in_partition"
+_RAN = Verdict(RUNS, passed=True, is_blocking=True, message="the SQL ran through")
 
 
 def check_names(table: BusinessTable) -> list[tuple[str, bool, str]]:
@@ -24,11 +26,17 @@ def check_names(table: BusinessTable) -> list[tuple[str, bool, str]]:
     if table.partition:
         by = f"The model gives rows of the partition it is asked for alone, by {table.partition.column}."
         found.insert(0, (IN_PARTITION, True, by))
-    return found
+    return [(RUNS, True, "The SQL of the model does not fail on the data."), *found]
+
+
+def failed(error: ModelFailed) -> Verdict:
+    """What there is to say of a partition whose rows could not be made."""
+    return Verdict(RUNS, passed=False, is_blocking=True, message=str(error))
 
 
 def judge(connection: duckdb.DuckDBPyConnection, table: BusinessTable, key: str) -> Iterator[Verdict]:
     """What the checks say of the rows that were made."""
+    yield _RAN
     if table.partition is not None:
         yield _in_partition(connection, table, key)
     if table.key:

@@ -59,6 +59,15 @@ def window_of(by: PartitionBy, key: str) -> Window:
     return Window(start, next_beginning(by.grain, start))
 
 
+def is_key(by: PartitionBy, key: str) -> bool:
+    """Whether a partition can be called so."""
+    try:
+        window_of(by, key)
+    except ValueError:
+        return False
+    return True
+
+
 def next_beginning(grain: Grain, start: datetime) -> datetime:
     """Where the period that begins at `start` ends."""
     if _LAST - start < _LONGEST[grain]:

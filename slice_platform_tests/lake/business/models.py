@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from slice_platform.lake.business.build import Build, build, refresh
+from slice_platform.lake.business.build import Build
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
@@ -78,21 +78,9 @@ def land(lake: Lake, file: str, *trips: str) -> None:
     ingest(lake, "trips")
 
 
-def refresh_all(lake: Lake) -> dict[str, list[str]]:
-    """Bring every table up to date, once each in an order that suits; which partitions were built."""
-    return {name: built(refresh(lake, table)) for name, table in in_order(lake)}
-
-
-def in_order(lake: Lake) -> list[tuple[str, object]]:
-    return sorted(lake.business.items(), key=lambda item: item[0])
-
-
 def built(builds: list[Build]) -> list[str]:
     return [one.key for done in builds for one in done.partitions]
 
 
 def rows(lake: Lake, sql: str) -> list[tuple[object, ...]]:
     return [tuple(row.values()) for row in query(lake, sql).table.to_pylist()]
-
-
-__all__ = ["build"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from slice_platform.errors import ContractError
 from slice_platform.lake.business.behind import behind
 from slice_platform.lake.business.build import refresh
 from slice_platform.lake.lake import Lake
@@ -175,6 +176,28 @@ def test_a_date_that_stands_for_never_keeps_nothing_back(make_lake: MakeLake, tm
     land(lake, "a.jsonl", trip(day(5), "a"), trip("9999-12-31", "never"))
     assert up_to_date(lake, "daily") == [day(5)]
     assert late(lake, "daily") == []
+
+
+@pytest.mark.parametrize("grain", ["month", "hour", "none"])
+def test_an_input_that_is_divided_otherwise_by_now_is_told(make_lake: MakeLake, tmp_path: Path, grain: str) -> None:
+    """It would seem to have no rows, and the table would be emptied."""
+    lake = lake_with(make_lake, tmp_path, daily=DAILY)
+    land(lake, "a.jsonl", trip(day(5), "a"))
+    up_to_date(lake, "daily")
+    other = DatasetText(TRIPS.contract, changed(TRIPS.defs, "grain: day", f"grain: {grain}"))
+    lake = lake_with(make_lake, tmp_path, other, daily=DAILY)
+    says = rf"trips/defs\.yaml:\d+: attributes\.partition: divides curated\.trips otherwise .* '{day(5)}'\. Restore"
+    with pytest.raises(ContractError, match=says):
+        refresh(lake, lake.business["daily"])
+
+
+def test_a_table_that_is_divided_otherwise_by_now_is_told(make_lake: MakeLake, tmp_path: Path) -> None:
+    lake = lake_with(make_lake, tmp_path, daily=DAILY)
+    land(lake, "a.jsonl", trip(day(5), "a"))
+    up_to_date(lake, "daily")
+    lake = lake_with(make_lake, tmp_path, daily=ModelText(DAILY.sql, changed(DAILY.defs, "grain: day", "grain: month")))
+    with pytest.raises(ContractError, match=r"daily/defs\.yaml:4: .*divides business\.daily otherwise"):
+        behind(lake, lake.business["daily"])
 
 
 # --- never twice, never missed

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 import slice_platform
 from slice_platform.lake.business.translation import Dialect, translate
@@ -19,7 +19,9 @@ MODELS = sorted(path.parent.name for path in DEFS.rglob("model.sql"))
 def test_every_model_can_be_taken_to_every_engine(name: str, dialect: Dialect) -> None:
     table = load_tables(DEFS).business[name]
     made = translate(table.bound, dialect)
-    assert parse_one(made.sql, dialect=dialect).named_selects == [one.name for one in table.bound.columns]
+    parsed = parse_one(made.sql, dialect=dialect)
+    assert isinstance(parsed, exp.Query)
+    assert parsed.named_selects == [one.name for one in table.bound.columns]
 
 
 @pytest.mark.parametrize("name", MODELS)
