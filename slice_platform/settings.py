@@ -279,7 +279,8 @@ def load_settings(**overrides: object) -> Settings:
         settings = Settings(_env_file=folder / ".env", **overrides)  # type: ignore[arg-type]  # pydantic checks values
     except ValidationError as error:
         found = "; ".join(f"SLICE_{str(e['loc'][0]).upper()}={_shown(e)}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"Reading the settings failed: {found}. Mend the variable or the .env file.") from error
+        # Not from the error: its words would show a secret.
+        raise SettingsError(f"Reading the settings failed: {found}. Mend the variable or the .env file.") from None
     if "home" in overrides or any(name.upper() == "SLICE_HOME" for name in os.environ):
         return settings
     return settings.model_copy(update={"home": folder / settings.home.expanduser()})

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 from open_data_contract_standard.model import SchemaProperty
 
+from slice_platform.lake.classification import is_closed
 from slice_platform.lake.types import KINDS, Field, Kind, LogicalType
 from slice_platform.yaml_lines import Place, YamlFile
 
@@ -162,6 +163,9 @@ def refuse_odd_name(source: YamlFile, name: str, place: Place) -> None:
 
 
 def _refuse_nested_rules(source: YamlFile, prop: SchemaProperty, place: Place) -> None:
+    if prop.classification is not None and is_closed(prop.classification):
+        problem = "classes hold for whole columns; give it to the column that this lies in"
+        raise source.error((*place, "classification"), problem)
     problem = "rules are enforced on top-level columns only; remove it here"
     for name in ("required", "unique", "primaryKey", "enum", "quality"):
         if getattr(prop, name):

@@ -32,6 +32,7 @@ _CHECKSUM = rf"COALESCE\(SUM\(STRTOL\(SUBSTRING\(MD5\({_TOKEN}++"
 PROJECTION_STATEMENTS = (
     rf"INSERT INTO {TABLE} \({NAMES}\) VALUES \(%s(?:, %s)*\)",
     rf"UPDATE {TABLE} SET {Q} = 1 WHERE {Q} = %s AND {Q} <> %s\nAND {Q} <= %s AND {Q} > %s",
+    rf"UPDATE {TABLE} SET {Q} = NULL(?:, {Q} = NULL)* WHERE {Q} IS NOT NULL(?: OR {Q} IS NOT NULL)*",
     rf"DELETE FROM {TABLE} WHERE {Q} = %s",
     rf"SELECT count\(\*\) FROM \(SELECT 1 AS {Q} FROM {TABLE} LIMIT 1\) AS {Q}",
     rf"DELETE FROM {TABLE}(?: WHERE (?:{_WINDOW}|{_NOT_STAGED}|{_WINDOW} AND {_NOT_STAGED}))?",

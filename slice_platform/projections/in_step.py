@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from slice_platform.lake.business.definition import MODEL
 from slice_platform.lake.lake import Lake
-from slice_platform.projections.projecting import behind
+from slice_platform.projections.projecting import behind, fingerprint_of
 from slice_platform.projections.projection import Projection
 from slice_platform.projections.source import opened_source
 from slice_platform.warehouse.checksum import Measure
@@ -45,7 +45,7 @@ def compare(lake: Lake, destination: Destination, projection: Projection, keys: 
         SettingsError, TransientError, AccessRefused: as for projecting.
     """
     built = lake.ledger.built(projection.ledger_key)
-    wanted = [key for key in keys if key in built and built[key][MODEL] == projection.fingerprint]
+    wanted = [key for key in keys if key in built and built[key][MODEL] == fingerprint_of(lake, projection)]
     found = _measured(destination, projection, wanted)
     with opened_source(lake, projection) as source:
         late = _late(lake, projection)  # after the snapshot: what is in that is known to be late by now

@@ -1,13 +1,13 @@
 """Partitions of the lake brought into a database: those that are behind, or those that a person names."""
 
-import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from slice_platform.errors import ProjectionRefused, TableChanged
+from slice_platform.errors import DestinationError, ProjectionRefused, TableChanged
 from slice_platform.lake.business.definition import MODEL
+from slice_platform.lake.business.selecting import hashes_as
 from slice_platform.lake.business.windows import is_key
 from slice_platform.lake.classification import is_closed
 from slice_platform.lake.lake import Lake
@@ -20,9 +20,9 @@ from slice_platform.warehouse.destination import Destination
 from slice_platform.warehouse.projection import PartitionClaim, Projected
 from slice_platform.warehouse.refusal import FileRefused, Finding
 
+_KEPT_BACK = "the database refuses rows; what it says is kept back, as it may quote personal data: look into its log"
 _MOST_CHECKS = 3  # of one partition, where its table is altered meanwhile
 _MOST_TOLD = 3  # of what is wrong with its rows
-_QUOTED = re.compile(r"'.*'|=\(.*\)|: \".*\"")
 Progress: TypeAlias = Callable[[int, int], None]  # partitions brought, of how many
 
 
@@ -49,9 +49,9 @@ def behind(lake: Lake, projection: Projection, versions: Mapping[str, Mapping[st
     built = lake.ledger.built(projection.ledger_key)
     found = []
     for key, version in sorted(known.get(projection.source.ledger_key, {}).items()):
-        before = built.get(key)
-        if before != _made_from(projection, version):
-            found.append(Behind(key, is_new_shape=before is not None and before[MODEL] != projection.fingerprint))
+        before, wanted = built.get(key), _made_from(lake, projection, version)
+        if before != wanted:
+            found.append(Behind(key, is_new_shape=before is not None and before[MODEL] != wanted[MODEL]))
     return found
 
 
@@ -122,10 +122,15 @@ class Projecting:
                     raise
                 ensure_table(self.destination, projection)
                 continue
+            except DestinationError:
+                if not _is_closed(projection):
+                    raise
+                # Not from the error: it quotes what the database met.
+                raise DestinationError(f"Projecting {claim.key} into {projection.ref}: {_KEPT_BACK}.") from None
             except FileRefused as refused:
                 return PartitionOutcome(key, refusal=_told_of_rows(projection, refused))
             if done.version == claim.version:
-                booked = BuiltPartition(key, _made_from(projection, claim.version))
+                booked = BuiltPartition(key, _made_from(self.lake, projection, claim.version))
                 self.lake.ledger.book_built(projection.ledger_key, [booked])
             return PartitionOutcome(key, projected=done)
         raise AssertionError("the last attempt returns or raises")
@@ -160,8 +165,8 @@ def _check_keys(projection: Projection, keys: Sequence[str]) -> None:
     if strange := [key for key in keys if not (key == WHOLE_TABLE if by is None else is_key(by, key))]:
         expected = f"a {by.grain} such as {by.key_of(by.start)!r}" if by else repr(WHOLE_TABLE)
         raise ProjectionRefused(
-            f"Projecting into {projection.ref}: {strange[0]!r} is no partition of {source.tier}.{source.name}; expected "
-            f"{expected}. Nothing was changed."
+            f"Projecting into {projection.ref}: {strange[0]!r} is no partition of {source.tier}.{source.name}; "
+            f"expected {expected}. Nothing was changed."
         )
 
 
@@ -177,8 +182,17 @@ def ensure_table(destination: Destination, projection: Projection) -> None:
         raise ProjectionRefused(f"Projecting into {projection.ref}: {_told(refused)}") from refused
 
 
-def _made_from(projection: Projection, version: int) -> dict[str, str]:
-    return {MODEL: projection.fingerprint, projection.source.ledger_key: str(version)}
+def fingerprint_of(lake: Lake, projection: Projection) -> str:
+    """Another one where the same rows of the lake give others in the database, also by another key of the hashes."""
+    return projection.fingerprint + hashes_as(lake.settings, needs_key=projection.treated.needs_key)
+
+
+def _made_from(lake: Lake, projection: Projection, version: int) -> dict[str, str]:
+    return {MODEL: fingerprint_of(lake, projection), projection.source.ledger_key: str(version)}
+
+
+def _is_closed(projection: Projection) -> bool:
+    return any(is_closed(one.classification) for one in projection.columns.values())
 
 
 def _told_of_rows(projection: Projection, refused: FileRefused) -> str:
@@ -189,8 +203,8 @@ def _told_of_rows(projection: Projection, refused: FileRefused) -> str:
 
 
 def _without_value(finding: Finding, closed: set[str]) -> Finding:
-    if finding.column is None:  # in the words of the database, which may quote what it met
-        return replace(finding, reason=_QUOTED.sub("...", finding.reason), value=None)
+    if finding.column is None:  # in the words of the database, which quotes what it met in many ways
+        return Finding(_KEPT_BACK)
     is_open = closed.isdisjoint(finding.column.split(", "))  # of a key that is there twice it names all columns
     return finding if is_open else replace(finding, value=None)
 

@@ -27,7 +27,7 @@ class ProjectedTables(Database):
         """The table is there as described: made, or with the columns that are new. The statements that were run.
 
         Rows of before have NULL in new columns until their partition is projected again. Columns that are no longer
-        described stay, and have NULL in new rows. A table that was dropped is made anew, and nothing counts as
+        described stay, and have NULL in all rows. A table that was dropped is made anew, and nothing counts as
         projected into it. Safe to repeat: what is there is not done again.
 
         Raises:
@@ -65,6 +65,9 @@ class ProjectedTables(Database):
                 self._check_ours(session, ref)
             plan = self._plan_ensure(table, known, actual)
             self._run_all(session, plan)
+            gone = _gone(table, known) if known is not None and actual is not None else ()
+            if gone:
+                session.run(self.projections.clear(table.ref, gone))
             if known is None or plan.version != known.version:
                 task = Task.ALTER if actual and known else Task.CREATE
                 self._record(session, _claim_of(table, plan, task), Counts(), plan)
@@ -105,6 +108,12 @@ class ProjectedTables(Database):
                 f"There is a table {ref} with rows that no projection wrote, so none of it is touched. Choose another "
                 "`table:`, or drop it."
             )
+
+
+def _gone(table: ProjectedTable, known: KnownTable) -> tuple[str, ...]:
+    """Columns that a projection once wrote and is not asked for any more: what is in them may be personal."""
+    keys = known.spec.keys
+    return tuple(name for name in known.spec.names if name not in table.spec.names and name not in keys)
 
 
 def _claim_of(table: ProjectedTable, plan: TablePlan, task: Task) -> Claim:

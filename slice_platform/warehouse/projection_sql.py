@@ -81,6 +81,13 @@ class ProjectionSql:
     def delete(self, table: ProjectedTable, window: Window | None) -> str:
         return f"DELETE FROM {self._dialect.table(table.ref)}{_where(self.within(table, window))}"
 
+    def clear(self, ref: TableRef, columns: tuple[str, ...]) -> str:
+        """Rows have NULL in the columns; those that have already are not touched."""
+        d = self._dialect
+        sets = ", ".join(f"{d.quoted(name)} = NULL" for name in columns)
+        filled = " OR ".join(f"{d.quoted(name)} IS NOT NULL" for name in columns)
+        return f"UPDATE {d.table(ref)} SET {sets} WHERE {filled}"
+
     def delete_gone(self, table: ProjectedTable, window: Window | None) -> str:
         """Rows of the window whose key is not staged."""
         known = f"NOT EXISTS (SELECT 1 FROM {self._dialect.stage} WHERE {self._same_key(table)})"

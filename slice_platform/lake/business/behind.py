@@ -13,6 +13,7 @@ from functools import cached_property
 
 from slice_platform.lake.business.definition import MODEL, BusinessTable, ledger_key_of
 from slice_platform.lake.business.reads import conditions_read, windows_for
+from slice_platform.lake.business.selecting import hashes_as
 from slice_platform.lake.business.windows import ALWAYS, Condition, Window, is_key, keys_between, window_of
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.partitions import WHOLE_TABLE, PartitionBy
@@ -66,11 +67,12 @@ class Standing:
     inputs: Mapping[str, Input]
     built: Mapping[str, Mapping[str, str]]
     now: datetime
+    hashed_as: str = ""  # which key personal data is hashed by
 
     def made_from(self, key: str) -> BuiltPartition:
         """What a partition would be made from now."""
         read = {name: self.inputs[name].digest(keys) for name, keys in self.keys_read(key).items()}
-        return BuiltPartition(key, {MODEL: self.table.fingerprint, **read})
+        return BuiltPartition(key, {MODEL: self.table.fingerprint + self.hashed_as, **read})
 
     def windows(self, key: str) -> Mapping[str, tuple[Window, ...]]:
         """What of each input the model reads for a partition, at most."""
@@ -117,7 +119,8 @@ def standing(lake: Lake, table: BusinessTable, versions: Versions | None = None)
     inputs = {name: Input.of(lake.table(name), known.get(ledger_key_of(name), {})) for name in table.reads}
     built = lake.ledger.built(table.ledger_key)
     _check_division(table, built)
-    return Standing(table, inputs, built, datetime.now(UTC))
+    hashed_as = hashes_as(lake.settings, needs_key=table.treated.needs_key)
+    return Standing(table, inputs, built, datetime.now(UTC), hashed_as)
 
 
 def _check_division(table: TableDefinition, keys: Iterable[str]) -> None:

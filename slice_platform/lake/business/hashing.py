@@ -23,6 +23,11 @@ def hash_variables(key: bytes) -> tuple[str, ...]:
     return tuple(f"set variable {name} = unhex('{bytes(b ^ pad for b in block).hex()}')" for name, pad in pads)
 
 
+def key_digest(key: bytes) -> str:
+    """Another one for another key, so that what was hashed under the former is known to be behind; it tells no key."""
+    return sha256(b"slice, which key\0" + key).hexdigest()[:12]
+
+
 def hashed(text: str) -> str:
     """SQL of the HMAC of the SQL expression `text`, of type VARCHAR, as 64 hex digits; NULL stays NULL.
 

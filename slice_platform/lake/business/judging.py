@@ -68,7 +68,8 @@ def _in_partition(connection: duckdb.DuckDBPyConnection, table: BusinessTable, k
     )[0]
     message = f"all rows are of {key}"
     if wrong:
-        shown = "NULL" if example is None else repr(example)
+        is_hidden = any(is_closed(one.classification) for one in table.columns if one.name == table.partition.column)
+        shown = "NULL" if example is None else "another" if is_hidden else repr(example)
         message = (
             f"{wrong} rows are not of partition {key}: {table.partition.column} is {shown}. Let model.sql select by "
             "$partition_start and $partition_end what the column is made from"

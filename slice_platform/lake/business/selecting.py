@@ -1,6 +1,5 @@
 """The model at work: its rows of one partition in a table of DuckDB, and what goes wrong there told as ours."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,11 +8,13 @@ import duckdb
 from slice_platform.engine import run
 from slice_platform.errors import ModelFailed, SettingsError, StoreUnavailable, TransientError
 from slice_platform.lake.business.definition import BusinessTable
-from slice_platform.lake.business.hashing import hash_variables
+from slice_platform.lake.business.hashing import hash_variables, key_digest
 from slice_platform.lake.classification import is_closed
 from slice_platform.settings import Settings
 
-_QUOTED = re.compile(r"'.*'|\".*\"")
+_KEPT_BACK = (
+    "what DuckDB says is kept back, as it may quote personal data; run the SELECT with `slice query --role pii_reader`."
+)
 MADE = "made"  # the table that holds the rows
 
 
@@ -36,6 +37,13 @@ def set_hash_key(connection: duckdb.DuckDBPyConnection, settings: Settings, doin
         )
     for statement in hash_variables(settings.personal_hash_key.get_secret_value().encode()):
         run(connection, statement)
+
+
+def hashes_as(settings: Settings, *, needs_key: bool) -> str:
+    """What stands for the key in the fingerprint of what is hashed; nothing where nothing is."""
+    if not needs_key or settings.personal_hash_key is None:
+        return ""
+    return f" {key_digest(settings.personal_hash_key.get_secret_value().encode())}"
 
 
 def select_into(connection: duckdb.DuckDBPyConnection, table: BusinessTable, key: str) -> None:
@@ -67,8 +75,8 @@ def _told(table: BusinessTable, key: str) -> Iterator[None]:
         raise  # a defect of the engine, not of the model
     except duckdb.Error as error:
         is_closed_input = any(is_closed(column.classification) for one in table.bound.tables for column in one.columns)
-        # DuckDB quotes the value that it stumbled over, and what is told goes to logs and chats.
-        said = _QUOTED.sub("'...'", str(error)) if is_closed_input else str(error)
+        # DuckDB quotes the values that it stumbled over, in many ways, and what is told goes to logs and chats.
+        said = _KEPT_BACK if is_closed_input else str(error)
         raise ModelFailed(
             f"Building business.{table.name}, partition {key}: {table.bound.text.path} fails on the data: {said} "
             "Nothing was changed. Mend the model, e.g. with try_cast or nullif, or the data."
