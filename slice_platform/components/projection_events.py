@@ -54,7 +54,7 @@ def tell_outcomes(
         told = "\n".join(f"{one.key}: {one.refusal}" for one in refused[:_MOST_TOLD])
         raise dg.Failure(
             f"{projection.ref} cannot take {len(refused)} of {len(outcomes)} partitions; the others are in it.\n"
-            f"{told}\nMend the data, or choose other `types:` in the projection.",
+            f"{told}\nMend the data, or drop the table there and choose other `types:` in the projection.",
             allow_retries=False,
         )
 

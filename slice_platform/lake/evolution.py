@@ -63,7 +63,7 @@ def refuse_contradictions(table: Table, dataset: TableDefinition, *, anew: bool 
     told = "\n".join(f"  {read_yaml(folder / one.file).error(one.place, one.says)}" for one in found)
     again = f"make the whole table again from raw with `slice rebuild {dataset.name}`, or "
     raise ContractError(
-        f"The table curated.{dataset.name} cannot follow its contract; nothing was changed:\n{told}\n"
+        f"The table {dataset.tier}.{dataset.name} cannot follow its contract; nothing was changed:\n{told}\n"
         f"Restore what it was, or {'' if lasting else again}give the dataset another name."
     )
 

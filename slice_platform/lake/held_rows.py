@@ -48,12 +48,13 @@ class HeldRows:
         """Of each row, whether the table as it is now has one with its key and equal values. Keys differ among rows.
 
         Raises:
-            PermanentError: the rows could not be a file of the dataset, or the key is not in its contract.
+            PermanentError: the rows could not be a file of the dataset, or have columns that its contract lacks.
         """
-        if outside := [name for name in key if self.dataset.contract.column(name) is None]:
+        # Of a column that the table lacks nobody could say whether the lake has what is in it now.
+        if outside := [name for name in (*key, *rows.column_names) if self.dataset.contract.column(name) is None]:
             raise PermanentError(
-                f"Comparing rows with curated.{self.dataset.name}: {', '.join(outside)} of their key is no column of "
-                "contract.yaml, so no row of the table can be told to be one of them. Add it to the contract."
+                f"Comparing rows with curated.{self.dataset.name}: {', '.join(dict.fromkeys(outside))} of them is no "
+                "column of contract.yaml, so that no row can be proven to be in the lake. Add it to the contract."
             )
         table = load_table(self.lake, self.dataset)
         if table is None:

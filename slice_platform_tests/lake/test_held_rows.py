@@ -66,8 +66,15 @@ def test_a_value_that_the_reader_would_reject_is_not_taken_for_nothing(held: Hel
 
 
 def test_values_are_compared_as_the_contract_has_them(held: Held) -> None:
-    came = pa.table({"id": ["a", "b"], "n": ["7", "8"], "day": ["2026-01-01", "2026-01-01"], "more": [1, 2]})
+    came = pa.table({"id": ["a", "b"], "n": ["7", "8"], "day": ["2026-01-01", "2026-01-01"]})
     assert held(came, files=(lines(("a", 7, 1), ("b", 9, 1)),)) == [True, False]
+
+
+def test_rows_with_a_column_that_the_contract_lacks_cannot_be_proven(held: Held) -> None:
+    """What came into it after the row was read would be lost with the row."""
+    came = pa.table({"id": ["a"], "n": ["7"], "day": ["2026-01-01"], "more": [1]})
+    with pytest.raises(PermanentError, match=r"more of them is no column of contract\.yaml.*Add it"):
+        held(came, files=(lines(("a", 7, 1)),))
 
 
 def test_a_column_that_the_rows_lack_is_nothing(held: Held) -> None:
@@ -96,7 +103,7 @@ def test_a_key_outside_of_the_contract_is_told(make_lake: MakeLake) -> None:
     came = rows(("a", 1, 1)).append_column("shop", pa.array([1]))
     with (
         held_rows(lake, lake.dataset("feed"), "day", UNTIL) as found,
-        pytest.raises(PermanentError, match=r"shop of their key.*Add it to the contract"),
+        pytest.raises(PermanentError, match=r"shop of them is no column.*Add it to the contract"),
     ):
         found.held(came, ["id", "shop"])
 
