@@ -35,7 +35,7 @@ def refresh_tables(names: Sequence[str], console: Console) -> dict[str, int]:
     with run_lake() as lake:
         wanted = _with_sources(lake, names)
     done: dict[str, int] = {}
-    tried: dict[str, list[str]] = {}
+    tried: dict[str, set[str]] = {}
     failures: list[str] = []
     definitions = None
     try:
@@ -43,7 +43,7 @@ def refresh_tables(names: Sequence[str], console: Console) -> dict[str, int]:
             while late := _late(wanted, tried):
                 definitions = definitions or defs()
                 for job, what in late.items():
-                    tried[job] = what
+                    tried.setdefault(job, set()).update(what)
                     done[job] = done.get(job, 0) + len(what)
                     console.print(f"{job}: {len(what)} partitions were behind", highlight=False)
                     try:
@@ -72,10 +72,10 @@ def _with_sources(lake: Lake, names: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _late(wanted: frozenset[str], tried: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What is behind and was not tried in just this state."""
+def _late(wanted: frozenset[str], tried: dict[str, set[str]]) -> dict[str, list[str]]:
+    """What is behind, of tables of which not all was tried in just this state."""
     with run_lake() as lake:
-        return {job: what for job, what in to_do(lake).items() if job in wanted and tried.get(job) != what}
+        return {job: what for job, what in to_do(lake).items() if job in wanted and set(what) - tried.get(job, set())}
 
 
 def _refuse_rest(rest: dict[str, list[str]], failures: Sequence[str]) -> None:
