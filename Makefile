@@ -29,7 +29,7 @@ demo: $(STAMP) ## Ingest 336 776 real flights, fill tables in databases, and che
 # What touches store, catalog and ledger is tested on a directory and once more on S3, Glue and Postgres.
 IN_BOTH_WORLDS := slice_platform_tests/test_promises.py $(patsubst %,slice_platform_tests/lake/%.py, \
 	test_corrections test_landing test_marker_sets test_merge test_publish test_query test_receive test_receive_crashes \
-	test_status test_table upkeep/test_expiry upkeep/test_orphans)
+	test_status test_table test_masking upkeep/test_expiry upkeep/test_orphans business/test_build)
 
 test: $(STAMP) ## Run the tests (ARGS="-k receive -x" goes to pytest)
 	$(BIN)/pytest -n 2 $(ARGS)
