@@ -16,7 +16,7 @@ AGE = {"name": "age", "logicalType": "integer", "classification": "restricted"}
 @pytest.fixture
 def lake(make_lake: MakeLake) -> Lake:
     made = make_lake(feed(ID, N, MAIL, AGE))
-    drop(made, "feed/a.jsonl", b'{"id": "1", "n": 1, "mail": "ada@x.org", "age": 36}\n{"id": "2", "n": 2}\n')
+    drop(made, "feed/a.jsonl", b'{"id": "1", "n": 1, "mail": "ada@x.org", "age": 987654}\n{"id": "2", "n": 2}\n')
     ingest(made, "feed")
     return made
 
@@ -28,7 +28,7 @@ def asked(lake: Lake, sql: str, role: str = "analyst") -> list[tuple[object, ...
 def test_an_analyst_sees_masks_and_a_reader_the_values(lake: Lake) -> None:
     sql = "select mail, age, n from curated.feed order by n"
     assert asked(lake, sql) == [("***", None, 1), ("***", None, 2)]
-    assert asked(lake, sql, "pii_reader") == [("ada@x.org", 36, 1), (None, None, 2)]
+    assert asked(lake, sql, "pii_reader") == [("ada@x.org", 987654, 1), (None, None, 2)]
     assert [tuple(row.values()) for row in query(lake, sql).table.to_pylist()] == asked(lake, sql)
 
 
@@ -42,13 +42,13 @@ def test_an_analyst_sees_masks_and_a_reader_the_values(lake: Lake) -> None:
         "select upper(mail) || age from raw.feed",
         "with f as (from curated.feed) select list(mail), max(age) from f",
         "select id from curated.feed where mail = 'ada@x.org'",
-        "select id from curated.feed where age = 36",
+        "select id from curated.feed where age = 987654",
         "summarize curated.feed",
     ],
 )
 def test_no_query_of_an_analyst_gets_at_a_value(lake: Lake, sql: str) -> None:
     told = str(asked(lake, sql))
-    assert "ada" not in told.lower() and "36" not in told.replace("2036", "")
+    assert "ada" not in told.lower() and "987654" not in told
 
 
 def test_what_a_filter_on_a_mask_opens_tells_nothing(lake: Lake) -> None:
