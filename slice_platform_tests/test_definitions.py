@@ -15,7 +15,7 @@ BUSINESS = ("airport_delays", "carrier_punctuality", "tail_utilisation")
 KEYS = {
     *(f"{tier}/{name}" for tier in ("raw", "curated") for name in DATASETS),
     *(f"business/{name}" for name in BUSINESS),
-    *("rds/carrier_punctuality", "rds/planes", "redshift/airport_delays"),
+    *("rds/carrier_punctuality", "rds/plane_register", "redshift/airport_delays"),
     *("database/fleet", "slack/outbox"),
 }
 
