@@ -14,6 +14,7 @@ from slice_platform.components.landing_sensor import landing_sensor
 from slice_platform.components.propagator import propagate_job, propagator_sensor
 from slice_platform.components.refresh import REFRESH_PREFIX
 from slice_platform.components.refresh_sensor import refresh_sensor
+from slice_platform.components.runtime import tables_at
 from slice_platform.notify.routing import read_routing
 from slice_platform.settings import load_settings
 
@@ -26,6 +27,7 @@ def defs() -> dg.Definitions:
     """
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
     settings = load_settings()
+    tables_at(Path(__file__).parent / "defs")  # also what one folder alone cannot know, such as two copies of one name
     sensor = landing_sensor(_jobs(loaded, INGEST_PREFIX), tick_seconds=settings.landing_tick_seconds)
     refresh = refresh_sensor(_jobs(loaded, REFRESH_PREFIX), tick_seconds=settings.refresh_tick_seconds)
     read_routing(settings.notify_routes)  # a mistake in it is told now

@@ -279,6 +279,13 @@ class Ledger:
         with self._engine.connect() as connection:
             return {row.partition_key: json.loads(row.inputs) for row in connection.execute(wanted)}
 
+    def forget_built(self, target: str, keys: Iterable[str]) -> None:
+        """These partitions are behind, whatever they were made from."""
+        with self._engine.begin() as connection:
+            for some in _slices(sorted(set(keys))):
+                here = (built_partitions.c.target == target, built_partitions.c.partition_key.in_(some))
+                connection.execute(built_partitions.delete().where(*here))
+
     def book_built(self, target: str, built: Iterable[BuiltPartition]) -> None:
         with self._engine.begin() as connection:
             book_built(connection, target, built)

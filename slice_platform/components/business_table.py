@@ -15,6 +15,7 @@ from slice_platform.components.business_events import (
 )
 from slice_platform.components.business_metadata import business_asset_metadata, described
 from slice_platform.components.freshness import freshness_policy
+from slice_platform.components.lake_checks import check_specs
 from slice_platform.components.lake_partitions import RANGE_TAG, partitions_def
 from slice_platform.components.projections import projection_definitions
 from slice_platform.components.refresh import pool_of, refresh_job
@@ -30,7 +31,7 @@ from slice_platform.lake.labels import TIER_TAG
 from slice_platform.lake.lake import Tables
 from slice_platform.lake.partitions import WHOLE_TABLE
 from slice_platform.lake.table_definition import TableDefinition
-from slice_platform.projections.projection import all_projections, projections_of
+from slice_platform.projections.projection import projections_of
 
 
 class BusinessTable(dg.Component):
@@ -48,7 +49,6 @@ class BusinessTable(dg.Component):
         """Raises ContractError, which names file and line, before anything runs."""
         assert isinstance(attributes, BusinessSpec)
         tables = tables_at(context.defs_module_path)
-        all_projections(tables)  # two of them may claim one table
         return cls(tables.business[context.path.name], tables)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  # Dagster's signature
@@ -72,7 +72,7 @@ def business_asset(table: Definition, tables: Tables) -> dg.AssetsDefinition:
         deps=[_dependency(table, name, tables) for name in table.reads],
         partitions_def=partitions_def(table),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=check_specs(table),
+        check_specs=check_specs(table, check_names(table)),
         group_name="business",
         kinds={"iceberg", "parquet", "duckdb", "sql"},
         owners=list(table.spec.owners),
@@ -116,19 +116,6 @@ def _results(
         yield from results
         raise dg.Failure("\n".join(summary(table, done) for done in builds if done.refused), allow_retries=False)
     yield dg.MaterializeResult(metadata=None if table.partition else told.get(WHOLE_TABLE), check_results=results)
-
-
-def check_specs(table: Definition) -> list[dg.AssetCheckSpec]:
-    return [
-        dg.AssetCheckSpec(
-            name,
-            asset=["business", table.name],
-            description=description,
-            blocking=is_blocking,
-            partitions_def=partitions_def(table),
-        )
-        for name, is_blocking, description in check_names(table)
-    ]
 
 
 def _dependency(table: Definition, name: str, tables: Tables) -> dg.AssetDep:

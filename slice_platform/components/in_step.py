@@ -9,7 +9,8 @@ from slice_platform.components.propagator_runtime import open_destination
 from slice_platform.components.runtime import is_in_flight, run_lake, told_to_dagster
 from slice_platform.errors import SliceError
 from slice_platform.lake.lake import Lake
-from slice_platform.projections.in_step import Comparison, compare
+from slice_platform.projections.in_step import Comparison, compare, compare_whole
+from slice_platform.projections.projecting import Projecting
 from slice_platform.projections.projection import Projection, all_projections
 
 COMPARE = "compare_projections"
@@ -65,12 +66,15 @@ def _compare(context: dg.OpExecutionContext, lake: Lake, projection: Projection)
     keys = latest(lake, projection)
     try:
         with open_destination(projection.ref) as destination:
-            compared = compare(lake, destination, projection, keys)
+            lost = Projecting(lake, destination, projection, context.run_id).notice_lost()
+            compared = [*compare(lake, destination, projection, keys), *compare_whole(destination, projection)]
     except SliceError as error:  # of whatever kind: the next hour asks again, and the other copies are asked now
         return f"{projection.ref} could not be compared: {error}"
     for one in compared:
         context.log_event(comparison_evaluation(projection, one))  # type: ignore[arg-type]  # accepted; the annotation lags
     _log(context.log, projection, compared)
+    if lost:
+        context.log.error(f"{projection.ref} has lost {len(lost)} partitions; the sensor has them brought again")
     return None
 
 

@@ -1,6 +1,6 @@
 """The audit of the lake as Dagster asset checks, one evaluation per partition."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from slice_platform.lake.accounts import PartitionChange, Published
 from slice_platform.lake.audit import REJECTS, ROWS_ACCOUNTED, AuditedFile, check_names
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
+from slice_platform.lake.table_definition import TableDefinition
 
 MOST_MESSAGES = 20
 NOTHING_SET_ASIDE = "nothing_set_aside"
@@ -36,16 +37,17 @@ class Outcome:
         return {"details": _details(self.message), **figures, **self.rejects}
 
 
-def check_specs(dataset: Dataset) -> list[dg.AssetCheckSpec]:
+def check_specs(table: TableDefinition, names: Iterable[tuple[str, bool, str]]) -> list[dg.AssetCheckSpec]:
+    """The checks of a table of the lake: (name, whether it blocks, description)."""
     return [
         dg.AssetCheckSpec(
             name,
-            asset=["curated", dataset.name],
+            asset=[table.tier, table.name],
             description=description,
             blocking=is_blocking,
-            partitions_def=partitions_def(dataset),
+            partitions_def=partitions_def(table),
         )
-        for name, is_blocking, description in check_names(dataset)
+        for name, is_blocking, description in names
     ]
 
 

@@ -22,6 +22,7 @@ from slice_platform.components.refresh import refresh_job
 from slice_platform.components.runtime import report, run_lake, told_to_dagster
 from slice_platform.components.set_checks import set_checks
 from slice_platform.components.upkeep import upkeep_job, upkeep_schedule
+from slice_platform.lake.audit import check_names
 from slice_platform.lake.dataset import Dataset, DatasetSpec, dataset_of
 from slice_platform.lake.ingest import altered_files, publish_pending, rebuild_partitions, receive_pending
 from slice_platform.lake.labels import TIER_TAG
@@ -84,7 +85,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         deps=[dg.AssetDep(dg.AssetKey(["raw", dataset.name]), partition_mapping=dg.AllPartitionMapping())],
         partitions_def=partitions_def(dataset),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=check_specs(dataset),
+        check_specs=check_specs(dataset, check_names(dataset)),
         group_name="curated",
         kinds={"iceberg", "parquet", "duckdb"},
         owners=list(dataset.spec.owners),

@@ -4,15 +4,14 @@ Level-triggered: it compares what is with what should be at every tick and remem
 The cursor only slows it down: a set of files whose run did not take it is asked for again ever more rarely.
 """
 
-import json
-import time
 from collections.abc import Sequence
 
 import dagster as dg
 
-from slice_platform.components.asked import Asked, digest_of, fingerprint_of, next_request
+from slice_platform.components.asked import digest_of, fingerprint_of
+from slice_platform.components.job_requests import ask
 from slice_platform.components.lake_dataset import INGEST_PREFIX
-from slice_platform.components.runtime import is_in_flight, run_lake, told_to_dagster
+from slice_platform.components.runtime import run_lake, told_to_dagster
 from slice_platform.components.set_checks import fingerprint, last_told
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.lake import Lake
@@ -51,20 +50,8 @@ def landing_sensor(ingest_jobs: Sequence[dg.JobDefinition], *, tick_seconds: flo
         description="Watches landing; a file is published once it rested for one tick.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        asked = {job: Asked(**one) for job, one in json.loads(context.cursor or "{}").items()}
-        requests, now = {}, time.time()
-        for job, what in _to_do(context.instance).items():
-            request = next_request(asked.get(job), what, now)
-            if request is not None and not is_in_flight(context.instance, job):
-                requests[job] = request
-        if not requests:
-            return dg.SkipReason("Nothing pending in landing that is not under way.")
-        return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(job_name=job, tags={"slice/try": str(one.times)}) for job, one in requests.items()
-            ],
-            cursor=json.dumps({job: vars(one) for job, one in {**asked, **requests}.items()}),
-        )
+        result = ask(context, _to_do(context.instance))
+        return result if result.run_requests else dg.SkipReason("Nothing pending in landing that is not under way.")
 
     return sensor
 

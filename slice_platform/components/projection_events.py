@@ -77,14 +77,20 @@ def comparison_evaluation(projection: Projection, one: Comparison) -> dg.AssetCh
 
 
 def comparison_words(projection: Projection, one: Comparison) -> str:
-    key = partition_of(projection, one.key)
     if one.problem is None:
-        return f"{one.key}: {one.database.rows} rows, equal on both sides"
+        return f"{one.key or 'all together'}: {one.database.rows} rows, equal on both sides"
+    if one.key is None:
+        return (
+            f"{projection.ref}: {one.problem}. Somebody changed the table. Where no partition is at fault, the rows "
+            "lie in none that was brought: delete them there, or drop the table and run: "
+            f"slice project {projection.qualified}"
+        )
+    key = partition_of(projection, one.key)
     return (
         f"{projection.ref}, partition {one.key}: {one.problem}. Somebody changed the table. Repair it: "
         f"slice project {projection.qualified}{f' --partitions {key}' if key else ''}"
     )
 
 
-def partition_of(projection: Projection, key: str) -> str | None:
+def partition_of(projection: Projection, key: str | None) -> str | None:
     return key if projection.source.partition else None

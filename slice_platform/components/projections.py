@@ -18,7 +18,7 @@ from slice_platform.components.propagator_runtime import open_destination
 from slice_platform.components.runtime import run_lake, told_to_dagster
 from slice_platform.lake.labels import TIER_TAG
 from slice_platform.lake.partitions import WHOLE_TABLE
-from slice_platform.projections.in_step import Comparison, compare
+from slice_platform.projections.in_step import Comparison, compare, compare_whole
 from slice_platform.projections.projecting import PartitionOutcome, Projecting
 from slice_platform.projections.projection import Projection
 
@@ -89,6 +89,8 @@ def in_step_check(projection: Projection) -> dg.AssetChecksDefinition:
         keys = [WHOLE_TABLE] if projection.source.partition is None else list(run.partition_keys)
         with told_to_dagster(), run_lake() as lake, open_destination(projection.ref) as destination:
             compared = compare(lake, destination, projection, keys)
+            if lake.ledger.built(projection.ledger_key).keys() <= set(keys):
+                compared += compare_whole(destination, projection)
         if RANGE_TAG in run.run_tags:
             for one in compared:
                 run.log_event(comparison_evaluation(projection, one))  # type: ignore[arg-type]  # accepted; the annotation lags

@@ -5,15 +5,14 @@ tick, a crash, or a change while a run is under way costs time and loses nothing
 run did not bring up to date is asked for again ever more rarely.
 """
 
-import json
-import time
 from collections.abc import Sequence
 
 import dagster as dg
 
-from slice_platform.components.asked import Asked, digest_of, next_request
+from slice_platform.components.asked import digest_of
+from slice_platform.components.job_requests import ask
 from slice_platform.components.refresh import REFRESH_PREFIX
-from slice_platform.components.runtime import is_in_flight, run_lake
+from slice_platform.components.runtime import run_lake
 from slice_platform.lake.business.behind import behind as tables_behind
 from slice_platform.lake.lake import Lake
 from slice_platform.projections.projecting import behind as projections_behind
@@ -31,24 +30,13 @@ def refresh_sensor(jobs: Sequence[dg.JobDefinition], *, tick_seconds: float) -> 
         description="Keeps business tables and projections in step with what they are made from.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        asked = {job: Asked(**one) for job, one in json.loads(context.cursor or "{}").items()}
-        requests, now = {}, time.time()
         with run_lake() as lake:
             late = to_do(lake)
-        for job, what in late.items():
-            request = next_request(asked.get(job), digest_of(what), now)
-            if request is not None and not is_in_flight(context.instance, job):
-                requests[job] = request
-        if not requests:
-            return dg.SkipReason(f"{len(late)} tables are behind and under way." if late else "Nothing is behind.")
-        return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(job_name=job, tags={"slice/try": str(one.times), "slice/why": _why(late[job])})
-                for job, one in requests.items()
-            ],
-            # What is up to date is forgotten: when it is behind again, it is asked for at once.
-            cursor=json.dumps({job: vars(one) for job, one in {**asked, **requests}.items() if job in late}),
-        )
+        tags = {job: {"slice/why": f"{len(what)} partitions behind"} for job, what in late.items()}
+        result = ask(context, {job: digest_of(what) for job, what in late.items()}, tags)
+        if result.run_requests:
+            return result
+        return dg.SkipReason(f"{len(late)} tables are behind and under way." if late else "Nothing is behind.")
 
     return sensor
 
@@ -66,8 +54,3 @@ def to_do(lake: Lake) -> dict[str, list[str]]:
             what = f"{projection.qualified}/{copy.key} {known[copy.key]}"
             todo.setdefault(f"{REFRESH_PREFIX}{projection.source.name}", []).append(what)
     return todo
-
-
-def _why(what: Sequence[str]) -> str:
-    """For the run's page, as short as a tag has to be."""
-    return f"{len(what)} partitions behind"

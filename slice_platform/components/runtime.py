@@ -12,6 +12,7 @@ from dagster import DagsterRunStatus
 from slice_platform.errors import SliceError, TransientError
 from slice_platform.lake.ingest import Progress
 from slice_platform.lake.lake import Lake, Tables, load_tables, open_lake
+from slice_platform.projections.projection import all_projections
 from slice_platform.settings import load_settings
 
 IN_FLIGHT = [
@@ -68,7 +69,9 @@ def tables_at(defs_dir: Path) -> Tables:
 
 @lru_cache(maxsize=4)
 def _tables(defs_dir: Path, _files: tuple[tuple[str, int, int], ...]) -> Tables:
-    return load_tables(defs_dir)
+    tables = load_tables(defs_dir)
+    all_projections(tables)  # two of them may claim one table
+    return tables
 
 
 @contextmanager

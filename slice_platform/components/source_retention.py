@@ -1,6 +1,8 @@
 """Retention of an operational table in Dagster: a check of what is about to expire, and a job that deletes it."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -13,6 +15,7 @@ from slice_platform.lake.classification import is_closed
 from slice_platform.lake.dataset import Dataset
 from slice_platform.lake.held_rows import HeldRows, held_rows
 from slice_platform.warehouse.source.expire import BATCH_ROWS, MOST_ROWS, Expired, Limits, Proof, expire, expiring
+from slice_platform.warehouse.source.reading import SourceServer
 from slice_platform.warehouse.source.spec import RetentionSpec
 
 EXPIRE_PREFIX, LOOK_PREFIX, CHECK = "expire_", "look_at_expiring_", "expiring_rows_in_lake"
@@ -92,25 +95,25 @@ def expire_job(source: Source, key: dg.AssetKey) -> dg.JobDefinition:
 
 
 def _looked_at(source: Source, until: datetime) -> Expired:
-    retention = _retention(source)
-    with (
-        told_to_dagster(),
-        run_lake() as lake,
-        open_server(source.spec, lake.settings) as server,
-        held_rows(lake, source.dataset, retention.column, until) as held,
-    ):
-        return expiring(server, source.wanted, retention, proof_by(held), until=until)
+    with _opened(source, until) as (server, proof):
+        return expiring(server, source.wanted, _retention(source), proof, until=until)
 
 
 def _deleted(source: Source, until: datetime, limits: Limits) -> Expired:
-    retention = _retention(source)
+    with _opened(source, until) as (server, proof):
+        return expire(server, source.wanted, _retention(source), proof, until=until, limits=limits)
+
+
+@contextmanager
+def _opened(source: Source, until: datetime) -> Iterator[tuple[SourceServer, Proof]]:
+    """The operational database, and what the lake holds of it."""
     with (
         told_to_dagster(),
         run_lake() as lake,
         open_server(source.spec, lake.settings) as server,
-        held_rows(lake, source.dataset, retention.column, until) as held,
+        held_rows(lake, source.dataset, _retention(source).column, until) as held,
     ):
-        return expire(server, source.wanted, retention, proof_by(held), until=until, limits=limits)
+        yield server, proof_by(held)
 
 
 def proof_by(held: HeldRows) -> Proof:

@@ -39,5 +39,6 @@ PROJECTION_STATEMENTS = (
     rf"SELECT count\(\*\), min\({FIELD}\), max\({FIELD}\) FROM {TABLE} JOIN {TABLE} ON {SAME} WHERE {_OUTSIDE}",
     _UPDATE,
     rf"INSERT INTO {TABLE} \({NAMES}\) SELECT {FIELDS}\nFROM {TABLE} WHERE {_NOT_STAGED}",
+    rf"SELECT count\(\*\)\nFROM {TABLE}",
     rf"SELECT count\(\*\), {_CHECKSUM}\nFROM {TABLE}(?: WHERE {_WINDOW})?",
 )

@@ -17,9 +17,12 @@ _MOST_LOOKS = 3  # at partitions that are written meanwhile
 
 @dataclass(frozen=True)
 class Comparison:
-    """One partition on both sides. `problem` says what is wrong; None where the two are in step."""
+    """One partition on both sides, or (key None) the rows of all together.
 
-    key: str
+    `problem` says what is wrong; None where the two are in step.
+    """
+
+    key: str | None
     lake: Measure
     database: Measure
     problem: str | None = None
@@ -59,6 +62,27 @@ def compare(lake: Lake, destination: Destination, projection: Projection, keys: 
             problem = _problem(expected, found[key])
             compared.append(Comparison(key, expected, found[key].measure, problem, is_behind))
         return compared
+
+
+def compare_whole(destination: Destination, projection: Projection) -> list[Comparison]:
+    """Whether the database has rows beyond those of all partitions that were brought; empty where that is not known.
+
+    That is so while it is written, and where rows stay that the lake has no more.
+    """
+    if projection.source.partition is None or projection.spec.mode == "append":
+        return []
+    for _ in range(_MOST_LOOKS):
+        before = destination.recorded(projection.ref)
+        found, after = destination.count(projection.table), destination.recorded(projection.ref)
+        if before == after:
+            break
+    else:
+        return []
+    if not after or any(row.is_stale for row in after.values()):
+        return []
+    expected = sum(row.measure.rows for row in after.values())
+    problem = f"it has {found} rows, and {expected} were brought in all its partitions" if found != expected else None
+    return [Comparison(None, Measure(expected), Measure(found), problem)]
 
 
 def _measured(destination: Destination, projection: Projection, keys: Sequence[str]) -> dict[str, _Found]:

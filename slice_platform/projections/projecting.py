@@ -91,6 +91,13 @@ class Projecting:
             TransientError, AccessRefused: database or lake did not do their part; what was brought before stays.
         """
         yield from self._bring(keys, frozenset(keys))
+        self.notice_lost()
+
+    def notice_lost(self) -> list[str]:
+        """What the database has lost, because its table was dropped or its rows were taken, is behind from here on."""
+        lost = self._lost()
+        self.lake.ledger.forget_built(self.projection.ledger_key, lost)
+        return lost
 
     def _lost(self) -> list[str]:
         """The partitions that count as brought, and are not in the database as a whole."""

@@ -61,6 +61,13 @@ class PartitionLoads(ProjectedTables):
                 return dict.fromkeys(windows, Measure())
             return {key: self._measured(session, table, window) for key, window in windows.items()}
 
+    def count(self, table: ProjectedTable) -> int:
+        """How many rows the table has now, whoever brought them."""
+        with self._transaction(table.ref) as session:
+            if self._actual_columns(session, table.ref) is None:
+                return 0
+            return session.count(self.projections.count(table, None))
+
     def _project(
         self, table: ProjectedTable, claim: PartitionClaim, rows: RowsToLoad, *, is_again: bool, is_first: bool
     ) -> Projected:

@@ -44,9 +44,9 @@ class ProjectedTables(Database):
         return self._retried(attempt)
 
     def recorded(self, ref: TableRef) -> dict[str, ProjectionRow]:
-        """What the ledger has of the table's partitions, by their keys."""
+        """What the ledger has of the table's partitions, by their keys; nothing, where the table is gone."""
         with self._transaction(ref) as session:
-            if not self._has_projections(session, ref):
+            if not self._has_projections(session, ref) or self._actual_columns(session, ref) is None:
                 return {}
             found = session.rows(self.projections.recorded(ref.database, by="table_name"), ref.table)
         return {row.partition_key: row for row in map(projection_row, found)}

@@ -9,7 +9,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from slice_platform.components import refresh_sensor as sensor_module
+from slice_platform.components import job_requests
 from slice_platform.components.business_table import BusinessTable
 from slice_platform.components.in_step import compare_job, compare_schedule
 from slice_platform.components.lake_dataset import LakeDataset
@@ -51,7 +51,7 @@ class Deployment:
 
     def requests(self, *, after: float = 5) -> list[dg.RunRequest]:
         self.now += after
-        self.monkeypatch.setattr(sensor_module, "time", SimpleNamespace(time=lambda: self.now))
+        self.monkeypatch.setattr(job_requests, "time", SimpleNamespace(time=lambda: self.now))
         jobs = [one for one in self.definitions.jobs or [] if one.name.startswith(REFRESH_PREFIX)]
         context = dg.build_sensor_context(self.instance, cursor=self.cursor)
         result = refresh_sensor(jobs, tick_seconds=5)(context)  # type: ignore[arg-type]  # each of them is a job

@@ -77,7 +77,8 @@ def test_the_job_tells_of_each_partition_and_how_to_repair_it(daily: Deployment,
     done = daily.run(COMPARE)
     found = {(one.asset_key.path[-1], one.partition): one for one in done.get_asset_check_evaluations()}
     assert {key: one.passed for key, one in found.items()} == {
-        ("daily", DAYS[0]): True, ("daily", DAYS[1]): True, ("daily", DAYS[2]): False, ("totals", None): True,
+        ("daily", DAYS[0]): True, ("daily", DAYS[1]): True, ("daily", DAYS[2]): False, ("daily", None): True,
+        ("totals", None): True,
     }  # fmt: skip
     failed = found["daily", DAYS[2]]
     assert failed.severity == dg.AssetCheckSeverity.ERROR

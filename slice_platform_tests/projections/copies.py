@@ -59,7 +59,7 @@ class Copies:
 
     def problems(self, name: str) -> dict[str, str]:
         """What is not in step, by partition."""
-        return {one.key: one.problem for one in self.compared(name) if one.problem}
+        return {str(one.key): one.problem for one in self.compared(name) if one.problem}
 
     def refresh(self) -> None:
         """Every table is built as far as it is behind, and every copy brought."""

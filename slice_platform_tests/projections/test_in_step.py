@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from slice_platform.lake.business.build import refresh
+from slice_platform.projections.in_step import compare_whole
+from slice_platform.projections.projecting import Projecting, behind
 from slice_platform.projections.source import opened_source
 from slice_platform.warehouse.drop_path import DESTINATIONS, DestinationName
 from slice_platform.warehouse.projection import ProjectedTable, Window
@@ -122,11 +124,11 @@ def test_a_table_that_was_dropped_is_found_and_comes_back(these: Copies) -> None
     these.world.run("drop table daily")
     found = these.problems("daily")
     assert list(found) == ["2013-01-05", "2013-01-06", "2013-01-07"]
+    assert "knows nothing of it any more" in found["2013-01-06"]
     these.repair("daily", "2013-01-05")  # the table is made anew, and the others are not in it yet
-    assert list(these.problems("daily")) == ["2013-01-06", "2013-01-07"]
-    assert "knows nothing of it any more" in these.problems("daily")["2013-01-06"]
-    these.repair("daily", *these.problems("daily"))
-    assert these.problems("daily") == {}
+    assert [one.key for one in behind(these.lake, these.of("daily"))] == ["2013-01-06", "2013-01-07"]
+    these.refresh()
+    assert these.problems("daily") == {} and len(these.compared("daily")) == 3
 
 
 def test_partitions_that_were_never_brought_are_not_compared(these: Copies) -> None:
@@ -155,3 +157,30 @@ def test_rows_that_another_partition_took_are_found_and_brought_again(
     these.refresh()
     assert these.rows("select id from trips order by id") == [("a",), ("b",), ("c",)]
     assert these.problems("trips") == {}
+
+
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_rows_where_the_lake_has_none_are_found(
+    make_lake: MakeLake, make_world: MakeWorld, tmp_path: Path, name: DestinationName
+) -> None:
+    these = daily_on(make_world(name), make_lake, tmp_path)
+    copy = these.of("daily")
+    (whole,) = compare_whole(these.destination, copy)
+    assert (whole.key, whole.problem, whole.database.rows) == (None, None, 3)
+
+    these.world.run('insert into {}"daily" ("day", trips, distance) values (\'2030-01-01\', 1, 1)')
+
+    assert these.problems("daily") == {}  # each partition that was brought is as it was
+    (whole,) = compare_whole(these.destination, copy)
+    assert whole.problem == "it has 4 rows, and 3 were brought in all its partitions"
+
+
+def test_what_a_database_has_lost_is_behind_once_somebody_looks(these: Copies) -> None:
+    these.world.run('drop table {}"daily"')
+    assert behind(these.lake, these.of("daily")) == []  # no database was asked
+
+    lost = Projecting(these.lake, these.destination, these.of("daily"), "look").notice_lost()
+
+    assert lost == [one.key for one in behind(these.lake, these.of("daily"))] != []
+    these.refresh()
+    assert [row[1:] for row in these.rows('select * from {}"daily" order by 1')] == [(1, 5), (1, 6), (1, 7)]

@@ -162,6 +162,8 @@ def _rule_of(origin: Origin, datasets: Mapping[str, Dataset]) -> PersonalRule | 
 
 def _refuse_leaks(draft: _Draft, treated: Treated) -> None:
     place: Place = ("attributes", "personal")
+    if treated.is_clean:
+        return
     if treated.leaks:
         raise draft.source.error(place, leak_message(treated))
     for needless in treated.needless:

@@ -25,21 +25,6 @@ _START, _END = datetime(5000, 1, 1, tzinfo=UTC), datetime(7000, 1, 1, tzinfo=UTC
 _NEAR = timedelta(days=365 * 400)
 
 
-@dataclass(frozen=True)
-class WindowTemplate:
-    """A window as the partition between `_START` and `_END` reads it."""
-
-    window: Window
-
-
-def window_templates(
-    table: BusinessTable, inputs: tuple[TableDefinition, ...]
-) -> Mapping[str, tuple[WindowTemplate, ...]]:
-    """For each input what kind of windows a partition reads, for showing. What one does read `windows_for` tells."""
-    conditions = conditions_read(table, inputs)
-    return {name: tuple(map(WindowTemplate, windows_in(condition))) for name, condition in conditions.items()}
-
-
 def conditions_read(table: BusinessTable, inputs: tuple[TableDefinition, ...]) -> Mapping[str, Condition]:
     """For each input what the partition between `_START` and `_END` reads at most; all where that cannot be told."""
     return _conditions(

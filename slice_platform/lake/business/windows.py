@@ -102,11 +102,6 @@ class Some:
 Condition: TypeAlias = Window | Every | Some
 
 
-def windows_read(row_filter: BooleanExpression, column: str) -> list[Window]:
-    """Windows outside of which no row passes the filter, by what it says of `column`; sorted, none meets another."""
-    return windows_in(condition_of(row_filter, column))
-
-
 def condition_of(row_filter: BooleanExpression, column: str) -> Condition:
     """What the filter says of `column`, and nothing that it does not say for sure."""
     match row_filter:

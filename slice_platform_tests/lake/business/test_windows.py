@@ -12,7 +12,6 @@ from slice_platform.lake.business.windows import (
     keys_between,
     window_of,
     windows_in,
-    windows_read,
 )
 from slice_platform.lake.partitions import Grain, PartitionBy
 from slice_platform.lake.types import LogicalType
@@ -81,7 +80,7 @@ def test_keys_between_are_those_with_a_moment_in_the_window() -> None:
     ],
 )  # fmt: skip
 def test_windows_hold_every_row_that_passes(row_filter: str, expected: list[Window]) -> None:
-    assert windows_read(parse(row_filter), "at") == expected
+    assert windows_in(condition_of(parse(row_filter), "at")) == expected
 
 
 def test_a_window_is_moved_before_it_meets_another() -> None:
