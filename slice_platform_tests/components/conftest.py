@@ -8,8 +8,11 @@ import pytest
 
 from slice_platform.components.lake_dataset import LakeDataset
 from slice_platform.lake.lake import Lake
+from slice_platform_tests.components.tables import Database, MadeOf, deployed, with_postgres
 from slice_platform_tests.components.watched import Watched, broken
 from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.postgres import Postgres
+from slice_platform_tests.samples import TRIPS
 
 
 @pytest.fixture
@@ -40,3 +43,17 @@ def watched(instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.Mo
         found = Watched(instance)
         found.tick()
         yield found
+
+
+@pytest.fixture
+def made_of(
+    make_lake: MakeLake, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> MadeOf:
+    """Deployments with these business tables; of the models by default those of `models.py`."""
+    return lambda models=None, trips=TRIPS: deployed(make_lake, tmp_path, instance, monkeypatch, models, trips)
+
+
+@pytest.fixture
+def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """The Postgres that copies go to."""
+    return with_postgres(postgres, monkeypatch)

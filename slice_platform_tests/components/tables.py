@@ -1,5 +1,6 @@
 """Business tables and their copies as Dagster has them: definitions, an instance, and the sensor with its clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -147,3 +148,6 @@ def evaluations(done: dg.ExecuteInProcessResult, check: str) -> dict[str | None,
     """Partition -> whether it passed; None is the run as a whole."""
     found = [one for one in done.get_asset_check_evaluations() if one.check_name == check]
     return {one.partition: one.passed for one in found}
+
+
+MadeOf = Callable[..., Deployment]

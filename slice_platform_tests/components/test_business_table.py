@@ -1,6 +1,5 @@
 """The component: what the UI is told of a business table, and what materializing it by hand does."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -10,12 +9,10 @@ from slice_platform.components.runtime import tables_at
 from slice_platform.errors import ContractError, StoreUnavailable
 from slice_platform.lake.business.build import build
 from slice_platform.ledger import Ledger
-from slice_platform_tests.components.tables import Deployment, deployed, evaluations
-from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.components.tables import Deployment, MadeOf, evaluations
 from slice_platform_tests.lake.business.models import DAILY, MODELS, ModelText, land, rows, trip
 from slice_platform_tests.samples import TRIPS, DatasetText, changed
 
-MadeOf = Callable[..., Deployment]
 KEY = dg.AssetKey(["business", "daily"])
 JUDGED = ModelText(
     DAILY.sql,
@@ -24,13 +21,6 @@ JUDGED = ModelText(
     " mustBe: 0}\n    - {name: busy, metric: rowCount, mustBeGreaterThan: 1, severity: warning}\n",
 )
 DAYS = ("2013-01-01", "2013-01-02", "2013-01-03")
-
-
-@pytest.fixture
-def made_of(
-    make_lake: MakeLake, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> MadeOf:
-    return lambda models=None, trips=TRIPS: deployed(make_lake, tmp_path, instance, monkeypatch, models, trips)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Whether a database still has what it was given: the check on each page, and the job that looks every hour."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,28 +13,14 @@ from slice_platform.lake.business.definition import MODEL
 from slice_platform.notify.jarvis import open_jarvis
 from slice_platform.projections.projection import pick_projections
 from slice_platform.records import BuiltPartition
-from slice_platform_tests.components.tables import Database, Deployment, deployed, evaluations, with_postgres
+from slice_platform_tests.components.tables import Database, Deployment, MadeOf, deployed, evaluations
 from slice_platform_tests.components.watched import Watched
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.business.models import DAILY, WHOLE, land, trip
-from slice_platform_tests.postgres import Postgres
 from slice_platform_tests.projections.copies import projected
 from slice_platform_tests.warehouse.worlds import DATABASE
 
 DAYS = ("2013-01-01", "2013-01-02", "2013-01-03")
-MadeOf = Callable[..., Deployment]
-
-
-@pytest.fixture
-def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Database:
-    return with_postgres(postgres, monkeypatch)
-
-
-@pytest.fixture
-def made_of(
-    make_lake: MakeLake, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> MadeOf:
-    return lambda models: deployed(make_lake, tmp_path, instance, monkeypatch, models)
 
 
 @pytest.fixture

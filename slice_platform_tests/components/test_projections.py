@@ -1,34 +1,16 @@
 """Copies in a database as assets: what their pages tell, and what materializing them by hand repairs."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import dagster as dg
 import pytest
 
 from slice_platform.cli.runs import why_failed
-from slice_platform_tests.components.tables import Database, Deployment, deployed, evaluations, with_postgres
-from slice_platform_tests.conftest import MakeLake
+from slice_platform_tests.components.tables import Database, Deployment, MadeOf, evaluations
 from slice_platform_tests.lake.business.models import DAILY, WHOLE, ModelText, land, trip
-from slice_platform_tests.postgres import Postgres
 from slice_platform_tests.projections.copies import item, projected, projected_trips
 from slice_platform_tests.samples import TRIPS, DatasetText, changed
 
-MadeOf = Callable[..., Deployment]
 DAYS = ("2013-01-01", "2013-01-02", "2013-01-03")
 COPY = "rds/daily"
-
-
-@pytest.fixture
-def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Database:
-    return with_postgres(postgres, monkeypatch)
-
-
-@pytest.fixture
-def made_of(
-    make_lake: MakeLake, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> MadeOf:
-    return lambda models=None, trips=TRIPS: deployed(make_lake, tmp_path, instance, monkeypatch, models, trips)
 
 
 @pytest.fixture

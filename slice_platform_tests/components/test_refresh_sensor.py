@@ -1,6 +1,5 @@
 """The sensor that keeps tables in step: asks for what is behind, once at a time, and never loops."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,14 +8,12 @@ import pytest
 
 from slice_platform.components.asked import FIRST_WAIT_SECONDS
 from slice_platform.lake.ingest import ingest
-from slice_platform_tests.components.tables import Database, Deployment, deployed, with_postgres
+from slice_platform_tests.components.tables import Database, Deployment, MadeOf, deployed
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.business.models import DAILY, MONTHLY, ModelText, land, rows, trip
-from slice_platform_tests.postgres import Postgres
 from slice_platform_tests.projections.copies import projected, projected_trips
-from slice_platform_tests.samples import TRIPS, changed, drop
+from slice_platform_tests.samples import changed, drop
 
-MadeOf = Callable[..., Deployment]
 # A day with a trip of 100 or more is refused.
 JUDGED = ModelText(
     DAILY.sql,
@@ -27,21 +24,8 @@ JUDGED = ModelText(
 
 
 @pytest.fixture
-def made_of(
-    make_lake: MakeLake, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> MadeOf:
-    """A deployment with these tables."""
-    return lambda models=None, trips=TRIPS: deployed(make_lake, tmp_path, instance, monkeypatch, models, trips)
-
-
-@pytest.fixture
 def daily(made_of: MadeOf) -> Deployment:
     return made_of({"daily": DAILY})
-
-
-@pytest.fixture
-def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Database:
-    return with_postgres(postgres, monkeypatch)
 
 
 def test_nothing_that_ever_came_is_nothing_behind(made_of: MadeOf) -> None:
