@@ -47,7 +47,8 @@ class Input:
         found: dict[str, None] = {}
         for window in windows:
             at = max(bisect_left(self.starts, (window.start, "")) - 1, 0)
-            for start, key in self.starts[at:]:
+            for place in range(at, len(self.starts)):  # a slice would copy all that follows, for each partition
+                start, key = self.starts[place]
                 if start >= window.end:
                     break
                 if window_of(by, key).meets(window):

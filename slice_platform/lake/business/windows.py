@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TypeAlias
 
 from pyiceberg.expressions import (
@@ -55,8 +55,13 @@ ALWAYS = Window()
 
 def window_of(by: PartitionBy, key: str) -> Window:
     """The moments of the partition of that key."""
-    start = datetime.strptime(key, FORMATS[by.grain]).replace(tzinfo=UTC)
-    return Window(start, next_beginning(by.grain, start))
+    return _window(by.grain, key)
+
+
+@lru_cache(maxsize=200_000)  # the sensor asks for all partitions of all tables at every tick, and texts parse slowly
+def _window(grain: Grain, key: str) -> Window:
+    start = datetime.strptime(key, FORMATS[grain]).replace(tzinfo=UTC)
+    return Window(start, next_beginning(grain, start))
 
 
 def is_key(by: PartitionBy, key: str) -> bool:
