@@ -1,10 +1,11 @@
 """DuckDB as the platform uses it: bounded memory, a spill folder of its own, UTC, no downloads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import duckdb
 
+from slice_platform.errors import SliceError, StoreUnavailable, TransientError
 from slice_platform.s3_files import S3Files, outage
 from slice_platform.settings import Settings
 from slice_platform.spill import spill_folder
@@ -60,3 +61,30 @@ def told_of_store() -> Iterator[None]:
         if (said := outage(str(error))) is not None:
             raise said from error
         raise
+
+
+@contextmanager
+def told_of_engine(
+    doing: str, settings: Settings, refused: Callable[[duckdb.Error], SliceError], *, again: str = "it"
+) -> Iterator[None]:
+    """What goes wrong while DuckDB works for somebody, who is told what was being done.
+
+    Raises:
+        TransientError: memory ran out.
+        StoreUnavailable: a file could not be read; it may have been replaced meanwhile.
+        SliceError: what `refused` makes of anything else, but of defects of the engine, which stay what they are.
+    """
+    try:
+        with told_of_store():
+            yield
+    except duckdb.OutOfMemoryException as error:
+        raise TransientError(
+            f"{doing} needs more than the {settings.duckdb_memory_limit} of memory it may use. Read fewer columns or "
+            f"rows, or raise SLICE_DUCKDB_MEMORY_LIMIT. {error}"
+        ) from error
+    except duckdb.IOException as error:
+        raise StoreUnavailable(f"{doing}: a file of the lake could not be read; run {again} again. {error}") from error
+    except (duckdb.InternalException, duckdb.FatalException):
+        raise
+    except duckdb.Error as error:
+        raise refused(error) from None  # it quotes values, which `refused` may keep back

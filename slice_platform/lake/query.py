@@ -7,10 +7,9 @@ personal data masked: the views that stand for the tables hold none.
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TypeAlias
 
 import duckdb
@@ -18,8 +17,8 @@ import pyarrow as pa
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
-from slice_platform.engine import run, told_of_store
-from slice_platform.errors import QueryRefused, StoreUnavailable, TransientError
+from slice_platform.engine import run, told_of_engine
+from slice_platform.errors import QueryRefused
 from slice_platform.lake.engine import engine
 from slice_platform.lake.lake import BUSINESS, CURATED, RAW, Lake
 from slice_platform.lake.masking import Role, hidden_columns, masked
@@ -62,7 +61,8 @@ def query(lake: Lake, sql: str, role: Role | None = None) -> QueryResult:
         tree = read_statement(connection, sql)
         offer = _Offer(lake, connection, role or lake.settings.query_role)
         views = offer.views(tree)
-        with _told(lake):
+        refused = partial(_refused, lake)
+        with told_of_engine("The query", lake.settings, refused, again="the query"):
             offer.create(views, tree)
             _lock(connection, [path for view in views.values() for path in view.paths])
             table = connection.sql(sql).to_arrow_table()  # run by execute(), the profile would count no bytes
@@ -139,23 +139,8 @@ def _lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
         run(connection, statement)
 
 
-@contextmanager
-def _told(lake: Lake) -> Iterator[None]:
-    try:
-        with told_of_store():
-            yield
-    except duckdb.OutOfMemoryException as error:
-        limit = lake.settings.duckdb_memory_limit
-        raise TransientError(
-            f"The query needs more than the {limit} of memory it may use. Read fewer columns or rows, "
-            f"or raise SLICE_DUCKDB_MEMORY_LIMIT. {error}"
-        ) from error
-    except duckdb.IOException as error:
-        raise StoreUnavailable(f"A file of the lake could not be read; run the query again. {error}") from error
-    except (duckdb.InternalException, duckdb.FatalException):
-        raise  # a defect of the engine, not of the query
-    except duckdb.Error as error:
-        raise QueryRefused(_explained(lake, error)) from error
+def _refused(lake: Lake, error: duckdb.Error) -> QueryRefused:
+    return QueryRefused(_explained(lake, error))
 
 
 def _explained(lake: Lake, error: duckdb.Error) -> str:

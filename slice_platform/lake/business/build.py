@@ -154,7 +154,7 @@ class _Attempt:
     def _make(self, key: str, before: list[DataFile], *, is_new_shape: bool) -> PartitionBuild:
         """The rows of a partition are in the table `MADE`, and judged; one that fails keeps no other back."""
         try:
-            select_into(self.connection, self.table, key)
+            select_into(self.connection, self.table, key, self.lake.settings)
         except ModelFailed as error:
             return PartitionBuild(key, 0, (failed(error),))
         (rows,) = run(self.connection, f"select count(*) from {MADE}")[0]

@@ -1,12 +1,9 @@
 """The model at work: its rows of one partition in a table of DuckDB, and what goes wrong there told as ours."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import duckdb
 
-from slice_platform.engine import run
-from slice_platform.errors import ModelFailed, SettingsError, StoreUnavailable, TransientError
+from slice_platform.engine import run, told_of_engine
+from slice_platform.errors import ModelFailed, SettingsError
 from slice_platform.lake.business.definition import BusinessTable
 from slice_platform.lake.business.hashing import hash_variables, key_digest
 from slice_platform.lake.classification import is_closed
@@ -46,7 +43,7 @@ def hashes_as(settings: Settings, *, needs_key: bool) -> str:
     return f" {key_digest(settings.personal_hash_key.get_secret_value().encode())}"
 
 
-def select_into(connection: duckdb.DuckDBPyConnection, table: BusinessTable, key: str) -> None:
+def select_into(connection: duckdb.DuckDBPyConnection, table: BusinessTable, key: str, settings: Settings) -> None:
     """The rows of the partition are in `MADE`.
 
     Raises:
@@ -54,30 +51,16 @@ def select_into(connection: duckdb.DuckDBPyConnection, table: BusinessTable, key
         TransientError: memory ran out.
         StoreUnavailable: a file could not be read.
     """
-    with _told(table, key):
+    doing = f"Building business.{table.name}, partition {key}"
+    with told_of_engine(doing, settings, lambda error: ModelFailed(f"{doing}: {_why(table, error)}")):
         run(connection, f"create or replace temp table {MADE} as {table.select_at(key)}")
 
 
-@contextmanager
-def _told(table: BusinessTable, key: str) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise TransientError(
-            f"Building business.{table.name}, partition {key}: it needs more memory than it may use. Let the model "
-            f"group earlier or read less, or raise SLICE_DUCKDB_MEMORY_LIMIT. {error}"
-        ) from error
-    except duckdb.IOException as error:
-        raise StoreUnavailable(
-            f"Building business.{table.name}: a file of the lake could not be read. {error}"
-        ) from error
-    except (duckdb.InternalException, duckdb.FatalException):
-        raise  # a defect of the engine, not of the model
-    except duckdb.Error as error:
-        is_closed_input = any(is_closed(column.classification) for one in table.bound.tables for column in one.columns)
-        # DuckDB quotes the values that it stumbled over, in many ways, and what is told goes to logs and chats.
-        said = _KEPT_BACK if is_closed_input else str(error)
-        raise ModelFailed(
-            f"Building business.{table.name}, partition {key}: {table.bound.text.path} fails on the data: {said} "
-            "Nothing was changed. Mend the model, e.g. with try_cast or nullif, or the data."
-        ) from (None if is_closed_input else error)
+def _why(table: BusinessTable, error: duckdb.Error) -> str:
+    is_closed_input = any(is_closed(column.classification) for one in table.bound.tables for column in one.columns)
+    # DuckDB quotes the values that it stumbled over, in many ways, and what is told goes to logs and chats.
+    said = _KEPT_BACK if is_closed_input else str(error)
+    return (
+        f"{table.bound.text.path} fails on the data: {said} Nothing was changed. Mend the model, e.g. with try_cast or "
+        "nullif, or the data."
+    )
