@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.text import Text
 
 from slice_platform.cli.runs import rebuild_range, run_job
+from slice_platform.cli.tables import counted
 from slice_platform.components.corrections import REBUILD, REPLAY, RETRACT
 from slice_platform.components.lake_partitions import partitions_def
 from slice_platform.components.runtime import run_lake
@@ -25,7 +26,7 @@ def retract_file(name: str, file: str, console: Console) -> None:
         console.print(Text(f"{before[0].source_key} is retracted already."))
         return
     _run(RETRACT, "retract_file", {"dataset": name, "file": file}, console)
-    left = f"{before[0].source_key}: {_counted(gone, 'row')} left curated.{name}"
+    left = f"{before[0].source_key}: {counted(gone, 'row')} left curated.{name}"
     console.print(Text(f"{left}; raw keeps the file. Drop it again to undo."))
 
 
@@ -41,8 +42,8 @@ def replay_files(name: str, file: str | None, console: Console) -> None:
         rejected = sum(row.rows_rejected for row in lake.ledger.list_files(name, statuses=[FileStatus.PUBLISHED]))
         aside = len(lake.ledger.quarantined_files(name))
     rows, files = sum(passed.values()), sum(rows > 0 for rows in passed.values())
-    came = f"{_counted(rows, 'row')} of {_counted(files, 'file')} passed" if rows else "No row passed"
-    rest = f"still set aside: {_counted(rejected, 'row')}, and {_counted(aside, 'file')} as a whole"
+    came = f"{counted(rows, 'row')} of {counted(files, 'file')} passed" if rows else "No row passed"
+    rest = f"still set aside: {counted(rejected, 'row')}, and {counted(aside, 'file')} as a whole"
     console.print(f"{came}; {rest}. Why: slice rejects {name}" if rejected or aside else f"{came}; nothing is left.")
 
 
@@ -85,10 +86,6 @@ def keys_between(dataset: TableDefinition, text: str) -> list[str]:
             f"{known[-1]}. For all of them leave --partitions out."
         )
     return known[known.index(first) : known.index(last) + 1]
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _usable(lake: Lake, dataset: Dataset, file: str | None) -> dict[int, int]:

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from slice_platform.cli.answers import print_rows
 from slice_platform.cli.business_demo import show_late_file, show_repair, show_way_back
+from slice_platform.cli.made_tables import print_made_tables
 from slice_platform.cli.notify import send_kept
 from slice_platform.cli.propagate_demo import propagate_demo
 from slice_platform.cli.refreshing import refresh_tables
@@ -68,6 +69,7 @@ def run_demo(console: Console) -> None:
         _compare(lake, scenario.after_wave_2)
         console.rule("4. What came of it")
         print_status(lake, console)
+        print_made_tables(lake, console)
         _print_checks(evaluations, console)
         print_rejects(lake, "flights", 6, console)
         console.rule("5. Four questions, answered in SQL and checked against the source")

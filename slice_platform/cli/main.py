@@ -129,11 +129,13 @@ def status() -> None:
 
     Exit code 75: notifications wait too long.
     """
+    from slice_platform.cli.made_tables import print_made_tables
     from slice_platform.cli.notify import print_standing
     from slice_platform.cli.tables import print_status, terminal
 
     with lake() as opened:
         print_status(opened, terminal())
+        print_made_tables(opened, terminal())
     print_standing(terminal())
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from slice_platform.cli.corrections import keys_between
 from slice_platform.cli.notify import send_kept
 from slice_platform.cli.runs import materialize, run_job
+from slice_platform.cli.tables import counted
 from slice_platform.components.projection_events import key_of
 from slice_platform.components.refresh import REFRESH_PREFIX
 from slice_platform.components.refresh_sensor import to_do
@@ -45,7 +46,7 @@ def refresh_tables(names: Sequence[str], console: Console) -> dict[str, int]:
                 for job, what in late.items():
                     tried.setdefault(job, set()).update(what)
                     done[job] = done.get(job, 0) + len(what)
-                    console.print(f"{job}: {len(what)} partitions were behind", highlight=False)
+                    console.print(f"{job}: {counted(len(what), 'partition')} behind", highlight=False)
                     try:
                         run_job(definitions, instance, job, console)
                     except PermanentError as error:  # told at the end: it keeps no other table
@@ -104,7 +105,9 @@ def project_table(name: str, partitions: str | None, console: Console) -> None:
         for projection, keys in wanted:
             for some in _ranges(projection, keys):
                 _refuse_drift(projection, materialize(definitions, instance, key_of(projection), some))
-            console.print(f"{projection.ref}: {_counted(keys)} brought and compared, equal on both sides")
+            console.print(
+                f"{projection.ref}: {counted(len(keys), 'partition')} brought and compared, equal on both sides"
+            )
 
 
 def _refuse_drift(projection: Projection, evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
@@ -179,7 +182,3 @@ def _ranges(projection: Projection, keys: Sequence[str]) -> Iterable[list[str]]:
             else:
                 found.append([key])
     return found
-
-
-def _counted(keys: Sequence[str]) -> str:
-    return f"{len(keys)} partition{'' if len(keys) == 1 else 's'}"

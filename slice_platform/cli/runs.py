@@ -131,7 +131,9 @@ def materialize_one(key: Sequence[str]) -> None:
 def _evaluations(result: dg.ExecuteInProcessResult, job: str) -> list[dg.AssetCheckEvaluation]:
     if not result.success:
         failures = why_failed(result)
-        raise PermanentError(f"Run {result.run_id} of {job} failed: {failures}. Its log is in the UI: slice dev.")
+        raise PermanentError(
+            f"Run {result.run_id} of {job} failed: {failures.rstrip('.')}. Its log is in the UI: slice dev."
+        )
     return list(result.get_asset_check_evaluations())
 
 

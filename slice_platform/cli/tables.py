@@ -26,6 +26,11 @@ def terminal() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
+def counted(count: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def grid(title: str | None, *columns: str, right: tuple[str, ...] = ()) -> Table:
     """An empty table. Cells that hold data are added as Text: rich reads markup into what is a str."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -26,7 +26,6 @@ def business_asset_metadata(table: BusinessTable) -> dict[str, dg.MetadataValue 
     return {
         "dagster/table_name": f"business.{table.name}",
         "dagster/column_schema": dg.MetadataValue.table_schema(_columns(table)),
-        "sql": dg.MetadataValue.md(f"```sql\n{table.bound.text.sql.strip()}\n```"),
         **lineage_metadata(table),
     }
 

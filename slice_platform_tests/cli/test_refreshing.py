@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -55,9 +56,13 @@ def said(output: str) -> str:
 
 
 def test_a_refresh_makes_what_is_behind_and_a_second_one_nothing(flights: Slice, tmp_path: Path) -> None:
+    assert re.search(r"carrier_punctuality +0 +0 +0 bytes +3\n", flights("status").output)
     done = flights("refresh")
     assert done.exit_code == 0, done.output
-    assert "refresh_carrier_punctuality: 3 partitions were behind" in done.output
+    assert re.search(
+        r"rds.carrier_punctuality +business.carrier_punctuality +postgres .* 3 +-\n", flights("status").output
+    )
+    assert "refresh_carrier_punctuality: 3 partitions behind" in done.output
     assert in_postgres("select day::text, on_time from carrier_punctuality order by 1") == [(day, 1) for day in DAYS]
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(dg.AssetKey(["rds", "carrier_punctuality"])) == set(DAYS)
@@ -65,7 +70,7 @@ def test_a_refresh_makes_what_is_behind_and_a_second_one_nothing(flights: Slice,
     assert "Nothing is behind." in flights("refresh").output
     bring(flights, tmp_path, "late.jsonl.gz", flight(DAYS[1], 3))
     again = flights("refresh", "carrier_punctuality").output
-    assert "refresh_carrier_punctuality: 1 partitions were behind" in again and "tail_utilisation" not in again
+    assert "refresh_carrier_punctuality: 1 partition behind" in again and "tail_utilisation" not in again
 
 
 def test_a_copy_that_was_changed_is_brought_again_and_no_other_day(flights: Slice) -> None:
@@ -117,7 +122,7 @@ def test_a_database_that_is_refused_fails_the_command_and_keeps_no_other_table(
     monkeypatch.setenv("SLICE_POSTGRES_DATABASES", "other")
     done = flights("refresh")
     assert done.exit_code == PERMANENT and "of postgres there are: other" in said(done.stderr)
-    assert "refresh_tail_utilisation: 1 partitions were behind" in done.output
+    assert "refresh_tail_utilisation: 1 partition behind" in done.output
     assert (
         '"3"'
         in flights("query", "select count(*)::varchar as n from business.carrier_punctuality", "--format", "csv").output
