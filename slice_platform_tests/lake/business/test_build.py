@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from slice_platform.errors import ContractError
 from slice_platform.lake.business.behind import behind
 from slice_platform.lake.business.build import build, refresh
 from slice_platform.lake.lake import Lake
@@ -268,3 +269,19 @@ def test_every_type_is_told_to_be_equal_to_itself(make_lake: MakeLake, tmp_path:
     up_to_date(lake, "daily")
     (again,) = build(lake, lake.business["daily"], ["2013-01-05"])
     assert [(one.rows, one.is_changed) for one in again.partitions] == [(2, False)]
+
+
+def test_a_table_that_is_divided_by_another_type_is_refused_and_names_the_place(
+    make_lake: MakeLake, tmp_path: Path
+) -> None:
+    write_models(tmp_path, {"daily": DAILY})
+    lake = make_lake()
+    land(lake, "a.jsonl", trip("2013-01-05", "a"))
+    up_to_date(lake, "daily")
+    other = changed(DAILY.sql, "started_at::date as day", "date_trunc('day', started_at) as day")
+    write_models(tmp_path, {"daily": ModelText(other, DAILY.defs)})
+    with pytest.raises(
+        ContractError, match=r"business\.daily cannot follow.*\n.*daily/defs\.yaml:4: .*divided by 'day'"
+    ):
+        up_to_date(make_lake(), "daily")
+    assert rows(lake, "select day::varchar, trips from business.daily") == [("2013-01-05", 1)]
