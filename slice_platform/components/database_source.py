@@ -14,7 +14,7 @@ from dagster_shared.record import replace
 from pydantic import BaseModel
 
 from slice_platform.aws import AwsAccess
-from slice_platform.components.runtime import told_to_dagster
+from slice_platform.components.runtime import tables_at, told_to_dagster
 from slice_platform.components.source_definition import Source, source_of
 from slice_platform.components.source_retention import retention_defs
 from slice_platform.components.source_server import open_server
@@ -44,7 +44,7 @@ class DatabaseSource(dg.Component):
         """Raises ContractError, which names file, line and field, before anything runs."""
         assert isinstance(attributes, SourceSpec)
         refuse_schedule(context.path, attributes)
-        return cls(source_of(context.path, attributes))
+        return cls(source_of(context.path, attributes, tables_at(context.defs_module_path).datasets))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  # Dagster's signature
         asset, key = dg.Definitions(assets=[database_asset(self.source)]), key_of(self.source)

@@ -1,15 +1,14 @@
 """A source and the dataset that takes its files, checked against each other before anything runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slice_platform.errors import ContractError
-from slice_platform.lake.dataset import Dataset, dataset_of
-from slice_platform.settings import load_settings
+from slice_platform.lake.dataset import Dataset
 from slice_platform.warehouse.source.offload import Offload, file_like
 from slice_platform.warehouse.source.reading import Wanted
 from slice_platform.warehouse.source.spec import SourceSpec, refuse_contradictions
-from slice_platform.yaml_lines import Place, YamlFile, read_yaml
+from slice_platform.yaml_lines import Place, read_yaml
 
 
 @dataclass(frozen=True)
@@ -28,31 +27,21 @@ class Source:
         return Offload(self.dataset.name, self.wanted, self.spec.cursor, self.dataset.key)
 
 
-def source_of(folder: Path, spec: SourceSpec) -> Source:
-    """The source that `folder`/defs.yaml describes.
+def source_of(folder: Path, spec: SourceSpec, datasets: Mapping[str, Dataset]) -> Source:
+    """The source that `folder`/defs.yaml describes, for one of the datasets.
 
     Raises:
         ContractError: its parts contradict each other or the dataset; the message names file, line and field.
     """
     written = read_yaml(folder / "defs.yaml")
     refuse_contradictions(written, spec)
-    dataset = _dataset(written, spec)
+    dataset = datasets.get(spec.dataset)
+    if dataset is None:
+        known = ", ".join(datasets) or "none"
+        raise written.error(("attributes", "dataset"), f"no dataset is called {spec.dataset!r}; there are: {known}")
     for place, problem in _problems(spec, dataset):
         raise written.error(("attributes", *place), problem)
     return Source(spec, dataset)
-
-
-def _dataset(written: YamlFile, spec: SourceSpec) -> Dataset:
-    found = sorted(load_settings().defs_dir.rglob("contract.yaml"))
-    for path in found:
-        if path.parent.name == spec.dataset:
-            return dataset_of(path.parent)
-    known = ", ".join(path.parent.name for path in found) or "none"
-    raise _error(written, f"no dataset is called {spec.dataset!r}; there are: {known}")
-
-
-def _error(written: YamlFile, problem: str) -> ContractError:
-    return written.error(("attributes", "dataset"), problem)
 
 
 def _problems(spec: SourceSpec, dataset: Dataset) -> list[tuple[Place, str]]:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from slice_platform.cli.main import PERMANENT, main
 from slice_platform.cli.new_source import without_password
 from slice_platform.components.source_definition import source_of
+from slice_platform.lake.dataset import load_datasets
 from slice_platform.settings import PACKAGE_DIR
 from slice_platform.warehouse.source.spec import SourceSpec
 from slice_platform_tests.warehouse.source.databases import KINDS, Shop, shop_on
@@ -46,7 +47,7 @@ def test_one_command_makes_a_dataset_and_the_source_that_fills_it(slice_: Slice,
     ]  # fmt: skip
     attributes = yaml.safe_load((defs / "orders_source" / "defs.yaml").read_text())["attributes"]
     spec = SourceSpec.model_validate({**attributes, "database": "shop"})
-    source = source_of(defs / "orders_source", spec)
+    source = source_of(defs / "orders_source", spec, load_datasets(defs))
     assert source.dataset.key == ("id",) and source.dataset.spec.order_by == ("updated_at",)
     assert spec.cursor is not None and spec.url_variable == "ORDERS_DATABASE_URL"
 

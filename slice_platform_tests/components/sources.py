@@ -13,16 +13,17 @@ import pytest
 from slice_platform.components.database_source import DatabaseSource
 from slice_platform.components.lake_dataset import LakeDataset
 from slice_platform.components.source_definition import Source, source_of
-from slice_platform.lake.dataset import dataset_of
+from slice_platform.lake.dataset import dataset_of, load_datasets
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import Lake
 from slice_platform.lake.query import query
+from slice_platform.settings import load_settings
 from slice_platform.warehouse.source.spec import COMPONENT, SourceSpec
 from slice_platform_tests.samples import DatasetText
 from slice_platform_tests.warehouse.source.databases import DATABASE, Shop
 
 _INSTANT = {"logicalType": "timestamp", "logicalTypeOptions": {"timezone": True}}
-_COLUMNS: list[dict[str, Any]] = [
+COLUMNS: list[dict[str, Any]] = [
     {"name": "id", "logicalType": "integer", "primaryKey": True},
     {"name": "item", "logicalType": "string"},
     {"name": "price", "logicalType": "number", "physicalType": "decimal(10,2)"},
@@ -41,7 +42,7 @@ KEPT_SHORT: dict[str, Any] = {**INCREMENTAL, "retention": {"after": "60d", "colu
 
 def orders(*columns: dict[str, Any], **attributes: Any) -> DatasetText:
     """The dataset, with other columns or attributes of its defs.yaml."""
-    table = {"name": "orders", "properties": list(columns or _COLUMNS)}
+    table = {"name": "orders", "properties": list(columns or COLUMNS)}
     contract = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "orders", "version": "1.0.0", "status": "active"}
     defs = {
         "type": "slice_platform.components.lake_dataset.LakeDataset",
@@ -67,7 +68,8 @@ class Trade:
 
     def source(self, **attributes: Any) -> Source:
         folder = self.lake.settings.defs_dir / "orders_source"
-        return source_of(folder, write_source(folder, database=DATABASE, **attributes))
+        spec = write_source(folder, database=DATABASE, **attributes)
+        return source_of(folder, spec, load_datasets(load_settings().defs_dir))
 
     def definitions(self, **attributes: Any) -> dg.Definitions:
         made = DatabaseSource(self.source(**attributes))

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from slice_platform.components.source_retention import CHECK
-from slice_platform_tests.components.sources import KEPT_SHORT, Trade, found_by_runs, orders
+from slice_platform_tests.components.sources import COLUMNS, KEPT_SHORT, Trade, found_by_runs, orders
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.warehouse.source.databases import KINDS, shop_on
 
@@ -86,10 +86,8 @@ def test_an_offload_does_not_judge_what_is_not_ingested_yet(trade: Trade) -> Non
 def test_a_classified_key_is_not_told(
     request: pytest.FixtureRequest, make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = {"name": "id", "logicalType": "integer", "primaryKey": True, "classification": "confidential"}
-    created = {"name": "created_at", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True},
-               "required": True}  # fmt: skip
-    text = orders(key, created, order_by=None)
+    key, *others = COLUMNS
+    text = orders({**key, "classification": "confidential"}, *others)
     with shop_on(request, "postgres") as shop, found_by_runs(make_lake({"orders": text}), shop, monkeypatch) as trade:
         shop.make_orders(2)
         assert expire(trade)["first_not_in_lake"] == "id: (classified)"
