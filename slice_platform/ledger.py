@@ -9,7 +9,7 @@ that a crash in between is found and finished by the next run.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
-from slice_platform.errors import DatasetBusy
 from slice_platform.ledger_booking import book_built, book_file, book_withdrawal, move_to_duplicate, note_hidden
 from slice_platform.ledger_tables import (
     add_missing_columns,
@@ -63,20 +62,13 @@ class Ledger:
     def close(self) -> None:
         self._db.close()
 
-    @contextmanager
-    def exclusive(self, dataset: str) -> Iterator[None]:
+    def exclusive(self, dataset: str) -> AbstractContextManager[None]:
         """Hold `dataset` alone; the operating system or database lets go when the process dies.
 
         Raises:
             DatasetBusy: another process held it for the whole time-out.
         """
-        with self._db.hold(dataset, timeout_seconds=self._lock_timeout_seconds) as is_held:
-            if not is_held:
-                raise DatasetBusy(
-                    f"Waited {self._lock_timeout_seconds:g} s for dataset {dataset!r}: another process works on it. "
-                    "Try again when its run has ended, or raise SLICE_LOCK_TIMEOUT_SECONDS."
-                )
-            yield
+        return self._db.exclusive(dataset, of=f"dataset {dataset!r}", timeout_seconds=self._lock_timeout_seconds)
 
     # --- files
 

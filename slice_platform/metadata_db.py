@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from slice_platform.errors import LedgerUnavailable
+from slice_platform.errors import DatasetBusy, LedgerUnavailable
 
 _POLL_SECONDS = 0.1
 
@@ -50,6 +50,21 @@ class MetadataDb:
         deadline = time.monotonic() + timeout_seconds
         with self._file_lock(name, deadline) if self.is_sqlite else self._advisory_lock(name, deadline) as is_held:
             yield is_held
+
+    @contextmanager
+    def exclusive(self, name: str, *, of: str, timeout_seconds: float) -> Iterator[None]:
+        """Hold `name` alone for the block; `of` says of what that is the lock.
+
+        Raises:
+            DatasetBusy: another process held it for the whole time-out.
+        """
+        with self.hold(name, timeout_seconds=timeout_seconds) as is_held:
+            if not is_held:
+                raise DatasetBusy(
+                    f"Waited {timeout_seconds:g} s for {of}: another process works on it. Try again when its run has "
+                    "ended, or raise SLICE_LOCK_TIMEOUT_SECONDS."
+                )
+            yield
 
     @contextmanager
     def _file_lock(self, name: str, deadline: float) -> Iterator[bool]:

@@ -5,14 +5,14 @@ It imports all it needs once and forks for each attempt. It prints how many died
 
 import os
 import random
-import signal
 import sys
-import time
 from contextlib import suppress
+from functools import partial
 
 from slice_platform.errors import SliceError
 from slice_platform.warehouse.drop_path import DestinationName
 from slice_platform.warehouse.projection import Mode
+from slice_platform_tests.forked import killed
 from slice_platform_tests.warehouse.projections import Projector, Row, at, of_people, projector
 from slice_platform_tests.warehouse.worlds import World
 
@@ -30,36 +30,19 @@ def storm(world: World, mode: Mode, kills: int, seed: int) -> int:
     """Kill until `kills` processes died while they worked; afterwards let everything be projected."""
     chance, died = random.Random(seed), 0
     while died < kills:
-        died += _killed(world, mode, chance.random(), chance.uniform(0.05, LONGEST_SECONDS))
+        work = partial(_work, world, mode, random.Random(chance.random()))
+        died += killed(work, chance.uniform(0.05, LONGEST_SECONDS))
     people = projector(world, of_people(world, mode))
     for day in range(1, DAYS + 1):
         _project(people, day, VERSIONS)
     return died
 
 
-def _killed(world: World, mode: Mode, seed: float, seconds: float) -> bool:
-    child = os.fork()
-    if not child:
-        _child(world, mode, random.Random(seed))
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return False
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def _child(world: World, mode: Mode, chance: random.Random) -> None:
-    try:
-        with suppress(SliceError):  # a lock that a process which was killed still holds for a moment
-            people = projector(world, of_people(world, mode))
-            while True:
-                _project(people, chance.randint(1, DAYS), chance.randint(1, VERSIONS))
-    except BaseException as error:  # noqa: BLE001 -- it must not go on as its parent
-        sys.stderr.write(f"{error!r}\n")
-        os._exit(1)
-    os._exit(0)
+def _work(world: World, mode: Mode, chance: random.Random) -> None:
+    with suppress(SliceError):  # a lock that a process which was killed still holds for a moment
+        people = projector(world, of_people(world, mode))
+        while True:
+            _project(people, chance.randint(1, DAYS), chance.randint(1, VERSIONS))
 
 
 def _project(people: Projector, day: int, version: int) -> None:

@@ -6,9 +6,7 @@ It imports all it needs once and forks for each attempt, so that sixty deaths co
 import json
 import os
 import random
-import signal
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from slice_platform.errors import SliceError
 from slice_platform.warehouse.drop_path import DestinationName, Task
 from slice_platform.warehouse.outcome import Failed
+from slice_platform_tests.forked import killed
 from slice_platform_tests.warehouse.worlds import World
 
 ROWS = 400  # of a file
@@ -42,7 +41,7 @@ def storm(world: World, kills: int, seed: int) -> Storm:
         if chance.random() < 0.3:
             _drop(world, chance.randrange(dropped))
             again += 1
-        died += _killed(world, chance.uniform(0.0, LONGEST_SECONDS))
+        died += killed(lambda: _work(world), chance.uniform(0.0, LONGEST_SECONDS))
     while _waiting(world):
         _work(world)
     return Storm(died, dropped, again)
@@ -63,29 +62,6 @@ def _drop(world: World, number: int) -> None:
 def _waiting(world: World) -> bool:
     root = Path(world.home) / "propagator"
     return any(path.is_file() for path in root.glob("destination=*/database=*/table_name=*/input/*/*.csv"))
-
-
-def _killed(world: World, seconds: float) -> bool:
-    """Whether a process that works everything off was still at it after so many seconds; then it is killed."""
-    child = os.fork()
-    if not child:
-        _child(world)
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return False
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def _child(world: World) -> None:
-    try:
-        _work(world)
-    except BaseException as error:  # noqa: BLE001 -- it must not go on as its parent
-        sys.stderr.write(f"{error!r}\n")
-        os._exit(1)
-    os._exit(0)
 
 
 def _work(world: World) -> None:

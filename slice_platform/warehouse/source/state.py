@@ -4,15 +4,13 @@ A crash in between leaves the earlier position: the same rows are sent once more
 them for what they are.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from slice_platform.errors import DatasetBusy
 from slice_platform.metadata_db import MetadataDb
 
 _metadata = sa.MetaData()
@@ -45,7 +43,7 @@ class SourceCursors:
         self._lock_timeout_seconds = lock_timeout_seconds
         self._db = MetadataDb(url, lock_dir=lock_dir)
         try:
-            with self._db.hold("_source_cursors", timeout_seconds=lock_timeout_seconds):
+            with self._hold("_source_cursors", "the table of the cursors of sources"):  # several may make it at once
                 _metadata.create_all(self._db.engine)
         except BaseException:
             self.close()
@@ -54,20 +52,13 @@ class SourceCursors:
     def close(self) -> None:
         self._db.close()
 
-    @contextmanager
-    def exclusive(self, dataset: str) -> Iterator[None]:
+    def exclusive(self, dataset: str) -> AbstractContextManager[None]:
         """Work on the source of a dataset alone.
 
         Raises:
             DatasetBusy: another process did for the whole time-out.
         """
-        with self._db.hold(f"_source_{dataset}", timeout_seconds=self._lock_timeout_seconds) as is_held:
-            if not is_held:
-                raise DatasetBusy(
-                    f"Waited {self._lock_timeout_seconds:g} s for the source of {dataset!r}: another process works on "
-                    "it. Try again when its run has ended, or raise SLICE_LOCK_TIMEOUT_SECONDS."
-                )
-            yield
+        return self._hold(f"_source_{dataset}", f"the source of {dataset!r}")
 
     def last(self, dataset: str) -> Position | None:
         with self._db.engine.connect() as connection:
@@ -79,3 +70,6 @@ class SourceCursors:
             connection.execute(source_cursors.delete().where(source_cursors.c.dataset == dataset))
             values = {"dataset": dataset, "sent_at": datetime.now(UTC), **asdict(position)}
             connection.execute(source_cursors.insert().values(**values))
+
+    def _hold(self, name: str, of: str) -> AbstractContextManager[None]:
+        return self._db.exclusive(name, of=of, timeout_seconds=self._lock_timeout_seconds)
