@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slice_platform.errors import AccessRefused, DestinationBusy, DestinationError, DestinationUnavailable
-from slice_platform.warehouse.refusal import refuse
+from slice_platform.warehouse.refusal import key_taken, refuse
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 _BUSY = {1205, 1213, 3572}
@@ -57,9 +57,7 @@ def as_ours(doing: str, number: int, said: str) -> Exception:
             f"{doing} was refused: {said}. Set local_infile=ON on the server: LOAD DATA LOCAL needs it."
         )
     if number == 1062:
-        return refuse(
-            f"A row of such a key is in the table already: {said}. To change rows drop the file in input/update/"
-        )
+        return key_taken(said)
     if number in _FILE:
         return refuse(f"{doing} was refused by the database: {said}")
     return DestinationError(f"{doing} failed: {said} (error {number}).")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slice_platform.errors import AccessRefused, DestinationBusy, DestinationError, DestinationUnavailable
-from slice_platform.warehouse.refusal import refuse
+from slice_platform.warehouse.refusal import key_taken, refuse
 
 # By the beginning of an SQLSTATE, the first that fits. https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BUSY = ("40", "55P03", "55006")
@@ -65,9 +65,7 @@ def as_ours(doing: str, state: str, said: str) -> Exception:
             "docs/propagator.md lists. Nothing was changed."
         )
     if state == "23505":
-        return refuse(
-            f"A row of such a key is in the table already: {said}. To change rows drop the file in input/update/"
-        )
+        return key_taken(said)
     if state.startswith(_FILE):
         return refuse(f"{doing} was refused by the database: {said}")
     return DestinationError(f"{doing} failed: {said} (SQLSTATE {state}).")

@@ -35,3 +35,11 @@ class FileRefused(Exception):  # noqa: N818  # an outcome
 
 def refuse(reason: str, *, value: str | None = None, column: str | None = None) -> FileRefused:
     return FileRefused(Finding(reason, column=column, value=value))
+
+
+def key_taken(said: str) -> FileRefused:
+    """A unique key of the table forbids a row, as the database says."""
+    return refuse(
+        f"A row of such a key is there already: {said}. To change rows, upsert them: a file in input/update/, a "
+        "projection with mode: upsert"
+    )
