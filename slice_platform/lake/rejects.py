@@ -42,6 +42,7 @@ def write_reason(store: Store, file: FileRow, why: str) -> None:
     }
     if "\n" in why:
         facts["reason_lines"] = why.splitlines()  # as a person reads it, who opens the file
+    store.remove_unfinished(folder_of(file))  # of a writer that died: only the holder of the dataset writes here
     store.write(f"{folder_of(file)}/reason.json", (json.dumps(facts, indent=2) + "\n").encode())
 
 
@@ -74,6 +75,7 @@ def settle_rejects(store: Store, dataset: str, batch_id: str, accounts: Iterable
             store.remove(f"{folder}/reason.json")
             store.remove_tree(f"{folder}/file")
         if account.rejected and store.stat(waiting) is not None:
+            store.remove_unfinished(folder)
             store.copy(waiting, f"{folder}/rejects.csv")
     if any(account.rejected for account in settled):
         drop_waiting_rejects(store, dataset, batch_id)

@@ -214,7 +214,8 @@ class Judge:
         data = self.home / "lake" / "curated" / "feed" / "data"
         assert {str(path) for path in data.rglob("*.parquet")} <= known
         files = [path for path in (self.home / "lake").rglob("*") if path.is_file()]
-        assert [path for path in files if path.name.endswith(".tmp") or "_waiting" in path.parts] == []
+        left_over = [str(path) for path in files if path.name.endswith(".tmp") or "_waiting" in path.parts]
+        assert left_over == [], left_over
 
 
 def _json(line: bytes) -> Any:
