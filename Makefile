@@ -71,9 +71,10 @@ lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for newer
 	rm -rf $(VENV)-lock
 	"$(PYTHON)" -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv
-	$(COMPILE) --extra local --extra warehouse --extra demo --extra aws --extra dev -o requirements/dev.lock pyproject.toml
+	$(COMPILE) --extra local --extra warehouse --extra demo --extra aws --extra custodian --extra dev -o requirements/dev.lock pyproject.toml
 	@# Held to the versions of dev.lock, so that each can be installed beside it.
 	$(COMPILE) --extra aws --extra warehouse -c requirements/dev.lock -o requirements/aws.lock pyproject.toml
+	$(COMPILE) --extra aws --extra custodian -c requirements/dev.lock -o requirements/custodian.lock pyproject.toml
 	$(COMPILE) --extra spark -c requirements/dev.lock -o requirements/spark.lock pyproject.toml
 	$(COMPILE) -c requirements/dev.lock -o requirements/lambda.lock requirements/lambda.in
 	$(COMPILE) --extra bench -c requirements/dev.lock -o requirements/bench.lock pyproject.toml

@@ -12,6 +12,8 @@
     │   ├── ProjectionRefused   a database cannot have a table of the lake as it is asked for
     │   ├── RebuildRefused      a partition cannot be rebuilt without losing rows
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
+    │   ├── FenceRefused        a plan of operations breaks a rule of the fence (names the rule)
+    │   ├── ReleaseFailed       an AMI release ended without success; says what was put back
     │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
     │   ├── DestinationError    a database failed in a way that a retry does not change; no file is to blame
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
@@ -76,6 +78,18 @@ class RebuildRefused(PermanentError):
 
 class UpkeepRefused(PermanentError):
     """It cannot be told for sure what a table needs, so nothing was deleted."""
+
+
+class FenceRefused(PermanentError):
+    """A plan of operations breaks a rule, which `rule` names; nothing was changed."""
+
+    def __init__(self, message: str, *, rule: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class ReleaseFailed(PermanentError):
+    """An AMI release ended without success; the message says what was put back, and what a person has to do."""
 
 
 class NotificationRefused(PermanentError):

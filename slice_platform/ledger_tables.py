@@ -1,5 +1,7 @@
 """The ledger's tables, and how those of an earlier release are brought up to date."""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 
 
@@ -13,6 +15,16 @@ class SafeText(sa.types.TypeDecorator[str]):
         if value is None:
             return None
         return value.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no zone; what was stored is UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 -- of SQLAlchemy
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 metadata = sa.MetaData()

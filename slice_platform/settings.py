@@ -182,6 +182,9 @@ class Settings(BaseSettings):
     notify_error_channel: str = Field(
         default="jarvis-error-notifications", description="Where people are told of notifications that cannot be sent."
     )
+    ops_channel: str = Field(
+        default="platform-ops", description="Where people are told what jobs of operations changed."
+    )
     notify_routes: Path = Field(
         default=PACKAGE_DIR / "defs" / "notifications.yaml",
         description="Which channel and whom Dagster's failures are told: docs/notifications.md.",
@@ -211,7 +214,7 @@ class Settings(BaseSettings):
             raise ValueError("expected at least 32 characters, as `openssl rand -hex 32` makes them")
         return value
 
-    @field_validator("notify_error_channel")
+    @field_validator("notify_error_channel", "ops_channel")
     @classmethod
     def _is_without_sign(cls, value: str) -> str:
         return value.removeprefix("#")

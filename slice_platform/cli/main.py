@@ -10,6 +10,7 @@ import click
 
 from slice_platform.cli.business_commands import COMMANDS
 from slice_platform.cli.environment import prepare_environment
+from slice_platform.cli.operations import ops
 from slice_platform.errors import PermanentError, SliceError, TransientError
 from slice_platform.lake.lake import LANDING, Lake, open_lake
 from slice_platform.settings import load_settings
@@ -34,7 +35,7 @@ def main() -> None:
     prepare_environment()
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, ops):
     main.add_command(command)
 
 

@@ -1,7 +1,6 @@
 """Corrected files, files taken back, and what was set aside read again: the table follows, exactly."""
 
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -216,21 +215,6 @@ def test_rows_that_fail_again_stay_with_their_new_reason(make_lake: MakeLake) ->
     ((line, column, reason, _),) = rejects_of_file(lake, only(lake, "a.jsonl"))
     assert (line, column) == ("2", "n") and "-5" in reason
     assert_accounted(lake)
-
-
-@pytest.mark.directory("S3 shows no half-written object")
-@pytest.mark.parametrize("tolerated", [0.0, 0.5], ids=["its reason is written again", "its rejects are written again"])
-def test_what_a_killed_writer_left_in_quarantine_goes_with_the_next_write(
-    make_lake: MakeLake, tolerated: float
-) -> None:
-    lake = make_lake(merged(tolerated_rejects=0.0))
-    deliver(lake, a_jsonl=jsonl({"id": "a", "n": 1, "day": "2026-01-01"}, {"id": "b", "n": "x", "day": "2026-01-01"}))
-    folder = Path(lake.store.path(folder_of(only(lake, "a.jsonl"))))
-    (folder / f".{'a' * 32}.tmp").write_bytes(b"half of it")
-    lake = make_lake(merged(tolerated_rejects=tolerated))
-    list(replay(lake, "feed", "a.jsonl"))
-    assert "rejects.csv" in {path.name for path in folder.iterdir()}
-    assert not list(folder.glob(".*.tmp"))
 
 
 def test_a_file_set_aside_as_a_whole_is_published_once_the_contract_is_mended(make_lake: MakeLake) -> None:

@@ -1,0 +1,1 @@
+"""What the platform does to infrastructure: AMI releases, uptime monitors, Cloud Custodian; all behind one fence."""
