@@ -19,6 +19,7 @@
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
     └── TransientError          the same call may succeed later: Dagster retries the run
         ├── StoreUnavailable    the object store or the disk did not do what was asked
+        ├── AwsUnavailable      AWS did not answer, or not now, to something that is no storage
         ├── LedgerUnavailable   the ledger's database did not do what was asked
         ├── DatasetBusy         another process works on the same dataset
         ├── DestinationUnavailable  a database that files are loaded into cannot be reached, or broke off
@@ -121,6 +122,10 @@ class TransientError(SliceError):
 
 class StoreUnavailable(TransientError):
     """The object store, disk or network failed; nothing is half-done."""
+
+
+class AwsUnavailable(TransientError):
+    """AWS did not answer, or not now; whether it did what was asked is for the next try to see."""
 
 
 class LedgerUnavailable(TransientError):
