@@ -9,7 +9,7 @@ from typing import Any
 from slice_platform.aws import AwsAccess, client, code_of, of_aws
 from slice_platform.errors import AccessRefused
 
-RELEASE_TAG, ROLE_TAG = "slice:release", "slice:role"
+RELEASE_TAG, SERVICE_TAG, ROLE_TAG = "slice:release", "slice:service", "slice:role"
 _GONE_STATES = ("shutting-down", "terminated")
 
 
@@ -63,7 +63,7 @@ class Group:
     template_id: str | None
     version: str | None
     instance_versions: Mapping[str, str]  # instance -> number of the version it was launched from
-    launch_configuration: str | None = None
+    is_mixed: bool = False  # by a policy of mixed instances
 
 
 class Account:
@@ -228,5 +228,5 @@ def _group(told: Mapping[str, Any]) -> Group:
         template_id=template.get("LaunchTemplateId"),
         version=template.get("Version") or ("$Default" if template else None),
         instance_versions=launched,
-        launch_configuration=told.get("LaunchConfigurationName"),
+        is_mixed=bool(mixed),
     )
