@@ -1,0 +1,161 @@
+"""The AWS of a laptop: moto on the loopback with an overlay for what it lacks, and a small account in it.
+
+The code that talks to it is that of production; only the endpoint differs. What it does not reproduce is told in
+docs/local_aws.md. moto and boto3 are imported when it starts: loading definitions must not wait for them.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from slice_platform.errors import SettingsError
+
+if TYPE_CHECKING:
+    from slice_platform.local.aws_overlay import Overlay
+
+ACCOUNT, OTHER_ACCOUNT, REGION = "123456789012", "222222222222", "ap-south-1"
+OTHER_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/custodian"  # whoever assumes it is in the other account
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running local AWS. Its state is that of the process: two in one process share their accounts."""
+
+    port: int
+    _overlay: "Overlay" = field(repr=False)
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{_HOST}:{self.port}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables with which any AWS SDK finds it, and nothing else."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str, *, role: str | None = None) -> Any:
+        """A client in the account, or in that of `role`; it needs nothing from the environment."""
+        import botocore.session  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        if role is not None:
+            found = self.client("sts").assume_role(RoleArn=role, RoleSessionName="local-aws")["Credentials"]
+            keys = {
+                "aws_access_key_id": found["AccessKeyId"],
+                "aws_secret_access_key": found["SecretAccessKey"],
+                "aws_session_token": found["SessionToken"],
+            }
+        session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
+        config = Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"})
+        return session.create_client(service, region_name=REGION, endpoint_url=self.endpoint_url, config=config, **keys)
+
+    def reset(self, *, seeded: bool = True) -> None:
+        """Forget everything; afterwards the accounts are as at the start, or with `seeded=False` empty."""
+        from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
+
+        with self._overlay.lock:
+            moto_api_backend.reset()
+        if seeded:
+            from slice_platform.local.aws_seed import seed_accounts  # noqa: PLC0415
+
+            seed_accounts(self)
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    """What botocore knows of the services: read once, not by each client."""
+    from botocore.loaders import create_loader  # noqa: PLC0415
+
+    return create_loader()
+
+
+@contextmanager
+def running_local_aws(port: int = 0, *, step_seconds: float = 0.0, seeded: bool = True) -> Iterator[LocalAws]:
+    """Within the block it answers on the loopback, on a free port if `port` is 0, from threads of this process.
+
+    `step_seconds` is how long a step of an instance refresh or of a build takes; with 0 each poll is a step.
+
+    Raises:
+        SettingsError: moto is not installed, or the port is taken.
+    """
+    if find_spec("moto") is None:
+        raise SettingsError(
+            "Starting the local AWS: the package 'moto' is not installed. Install the extra `local`, or set "
+            "AWS_ENDPOINT_URL to one that runs."
+        )
+    from werkzeug.serving import make_server  # noqa: PLC0415 -- comes with moto
+
+    overlay, handler = _application(step_seconds)
+    with _listening(port) as listening:
+        server = make_server(_HOST, 0, overlay, threaded=True, request_handler=handler, fd=listening.fileno())
+        thread = threading.Thread(target=server.serve_forever, name="local-aws", daemon=True)
+        thread.start()
+        try:
+            local = LocalAws(listening.getsockname()[1], overlay)
+            local.reset(seeded=seeded)
+            yield local
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def _application(step_seconds: float) -> tuple["Overlay", Any]:
+    """The overlay over moto, and the handler that reads requests for them."""
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+
+    from slice_platform.local import aws_builds, aws_images, aws_launch_templates, aws_moto  # noqa: PLC0415
+    from slice_platform.local.aws_instance_refresh import InstanceRefreshes  # noqa: PLC0415
+    from slice_platform.local.aws_overlay import Overlay  # noqa: PLC0415
+
+    class Silent(MotoRequestHandler):
+        def log(self, *_: object, **__: object) -> None:
+            """One line for each request helps nobody."""
+
+    aws_moto.install()
+    operations = {
+        **aws_images.OPERATIONS,
+        **aws_launch_templates.OPERATIONS,
+        **InstanceRefreshes(step_seconds).operations,
+        **aws_builds.Builds(step_seconds).operations,
+    }
+    return Overlay(DomainDispatcherApplication(create_backend_app), operations), Silent
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """A socket of ours that listens there.
+
+    Raises:
+        SettingsError: the port is taken.
+    """
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((_HOST, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Starting the local AWS on port {port!r} of {_HOST}: {error.strerror}. Give it another port, or end "
+                "what listens there."
+            ) from error
+        listening.listen(128)
+        yield listening
