@@ -55,13 +55,14 @@ class Promotion:
         """Safe to repeat: a version that is there already is not made again."""
         if self.version() is not None:
             return
+        source = default_of(self.account, self.template).number
         with of_aws("make a version of the launch template", self.template):
             self.account.ec2.create_launch_template_version(
                 LaunchTemplateName=self.template,
-                SourceVersion=str(default_of(self.account, self.template).number),
+                SourceVersion=str(source),
                 LaunchTemplateData={"ImageId": self.image_id},
                 VersionDescription=self.label,
-                ClientToken=self.label,
+                ClientToken=f"{self.label} from {source}",  # a lost answer makes no second version
             )
 
 

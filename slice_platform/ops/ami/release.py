@@ -7,7 +7,6 @@ the group, the version before is put back, and the release says so.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from slice_platform.errors import FenceRefused, PermanentError, ReleaseFailed
@@ -18,7 +17,7 @@ from slice_platform.ops.ami.instance_refresh import RefreshEnd
 from slice_platform.ops.ami.packer_template import Marks
 from slice_platform.ops.ami.promotion import Promotion, default_of
 from slice_platform.ops.ami.prune import prune
-from slice_platform.ops.ami.releases import STEPS, Release, Releases, ReleaseState, Step
+from slice_platform.ops.ami.releases import STEPS, Release, Releases, ReleaseState, Step, planned
 from slice_platform.ops.ami.rollout import REFRESH_JOB, Rollout
 from slice_platform.ops.ami.spec import ReleaseSpec
 from slice_platform.ops.fence import Mandate, Outcome, carry_out
@@ -107,10 +106,8 @@ class Releaser:
     def _validate(self, release: Release) -> tuple[None, Release]:
         """What the release needs is there, before anything is changed."""
         self.mandate.tell(self._image_build(release).validate())
-        now, group = (
-            default_of(self.account, self._spec.launch_template),
-            self.account.group(self._spec.auto_scaling_group),
-        )
+        now = default_of(self.account, self._spec.launch_template)
+        group = self.account.group(self._spec.auto_scaling_group)
         self.mandate.tell(
             f"{self._spec.launch_template} has version {now.number} ({now.image_id}) as its default, "
             f"{group.name} has {len(group.instance_versions)} instances"
@@ -137,24 +134,18 @@ class Releaser:
         before = default_of(self.account, self._spec.launch_template)
         promotion = self._promotion(release)
         changes = promotion.changes(before)
-        if not before.description == promotion.label:
+        if before.description != promotion.label:
             release = self._mark(release, previous_version=before.number)
-        outcome = (
-            carry_out(self._plan("ami_promote", changes), self.mandate, self.journal, promotion) if changes else None
-        )
+        outcome = carry_out(self._plan("ami_promote", changes), self.mandate, self.journal, promotion)
         made = promotion.version()
         return outcome, self._mark(release, version=made.number) if made else release
 
     def _refresh(self, release: Release) -> tuple[Outcome | None, Release]:
         ends: list[RefreshEnd] = []
         rollout = self._rollout(release)
-        change = Change(
-            "refresh", "auto-scaling group", self._spec.auto_scaling_group, self._reason(release), removes=False
-        )
-        to = release.version or 0
-        outcome = self._carry_out(
-            REFRESH_JOB, (change,), lambda: ends.append(rollout.to_version(to, release.refresh_id))
-        )
+        name, to, refresh_id = self._spec.auto_scaling_group, release.version or 0, release.refresh_id
+        change = Change("refresh", "auto-scaling group", name, self._reason(release), removes=False)
+        outcome = self._carry_out(REFRESH_JOB, (change,), lambda: ends.append(rollout.to_version(to, refresh_id)))
         if ends and not ends[0].is_success:
             release = self._mark(release, state=ReleaseState.ROLLING_BACK, error=str(ends[0]))
             self._roll_back(release, ends[0])
@@ -177,8 +168,9 @@ class Releaser:
         done = self._rollout(release).back_to(release.previous_version, end)
         self._mark(release, state=ReleaseState.ROLLED_BACK, reached=Step.TEST, refresh_id=None, version=None)
         raise ReleaseFailed(
-            f"Releasing {self._name}: the refresh of {self._spec.auto_scaling_group!r} did not succeed: {release.error}. "
-            f"Rolled back: {done}. Mend the cause and release again; the image {release.image_id} is kept."
+            f"Releasing {self._name}: the refresh of {self._spec.auto_scaling_group!r} did not succeed: "
+            f"{release.error}. Rolled back: {done}. Mend the cause and release again; the image {release.image_id} is "
+            "kept."
         )
 
     def _fail(self, release: Release, step: Step, error: PermanentError) -> None:
@@ -204,6 +196,8 @@ class Releaser:
             return self._planned()
         if step is STEPS[0]:
             release = self._releases.begin(self.service.name, self._spec.branch, self.commit)
+            if release.state is ReleaseState.DONE and not self._is_live(release):
+                release = self._releases.again(release)
         else:
             release = self._releases.get(self.service.name, self._spec.branch, self.commit)
         if release.state is ReleaseState.ROLLING_BACK:
@@ -215,27 +209,15 @@ class Releaser:
             raise ReleaseFailed(f"Releasing {self._name}: {step} comes after {before}, which is not done. Begin anew.")
         return release
 
+    def _is_live(self, release: Release) -> bool:
+        """Whether nothing was promoted, or rolled back to, since."""
+        return default_of(self.account, self._spec.launch_template).number == release.version
+
     def _planned(self) -> Release:
         found = [one for one in self._releases.latest(self.service.name) if one.commit == self.commit]
         if found:
             return replace(found[0], reached=None)
-        now = datetime.now(UTC)
-        state = ReleaseState.RUNNING
-        return Release(
-            "planned",
-            self.service.name,
-            self._spec.branch,
-            self.commit,
-            state,
-            None,
-            None,
-            None,
-            None,
-            None,
-            None,
-            now,
-            now,
-        )
+        return planned(self.service.name, self._spec.branch, self.commit)
 
     def _mark(self, release: Release, **values: object) -> Release:
         if not self.mandate.apply:

@@ -57,6 +57,9 @@ class ReleaseState(StrEnum):
     SUPERSEDED = "superseded"  # another commit was released before this one was done
 
 
+_TO_PROMOTE_ANEW = (ReleaseState.ROLLED_BACK, ReleaseState.SUPERSEDED)
+
+
 @dataclass(frozen=True)
 class Release:
     """The release of one commit. `reached` is the last step that is done."""
@@ -79,6 +82,15 @@ class Release:
         return self.reached is not None and STEPS.index(self.reached) >= STEPS.index(step)
 
 
+def planned(service: str, branch: str, commit: str) -> Release:
+    """A release that is only planned: it has reached nothing, and leaves no trace."""
+    now = datetime.now(UTC)
+    return Release(
+        id="planned", service=service, branch=branch, commit=commit, state=ReleaseState.RUNNING, reached=None,
+        image_id=None, previous_version=None, version=None, refresh_id=None, error=None, created_at=now, updated_at=now,
+    )  # fmt: skip
+
+
 class Releases:
     """The releases in the metadata database; safe for several processes."""
 
@@ -99,10 +111,16 @@ class Releases:
                 row = {"id": uuid.uuid4().hex, "service": service, "branch": branch, "commit": commit}
                 state = {"state": ReleaseState.RUNNING, "created_at": now, "updated_at": now}
                 connection.execute(_releases.insert().values({**row, **state}))
-            elif found.state in (ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.SUPERSEDED):
-                again = {"state": ReleaseState.RUNNING, "updated_at": now, "error": None}
-                connection.execute(_releases.update().where(_releases.c.id == found.id).values(again))
-            return _release(connection.execute(_is(service, branch, commit)).one())
+            release = _release(connection.execute(_is(service, branch, commit)).one())
+        if release.state is ReleaseState.FAILED:
+            return self.mark(release, state=ReleaseState.RUNNING, error=None)
+        return self.again(release) if release.state in _TO_PROMOTE_ANEW else release
+
+    def again(self, release: Release) -> Release:
+        """The release goes on from its tested image: another version is live, whatever this one had promoted."""
+        reached = Step.TEST if release.has_done(Step.TEST) else release.reached
+        values = {"reached": reached, "previous_version": None, "version": None, "refresh_id": None, "error": None}
+        return self.mark(release, state=ReleaseState.RUNNING, **values)
 
     def get(self, service: str, branch: str, commit: str) -> Release:
         """The release of the commit.
