@@ -29,6 +29,7 @@ class LocalAws:
 
     port: int
     _overlay: "Overlay" = field(repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def endpoint_url(self) -> str:
@@ -47,22 +48,32 @@ class LocalAws:
         }
 
     def client(self, service: str, *, role: str | None = None) -> Any:
-        """A client in the account, or in that of `role`; it needs nothing from the environment."""
+        """A client in the account, or in that of `role`; it needs nothing from the environment.
+
+        One with a role is good until the next reset, which forgets who assumed it.
+        """
+        if role is not None:
+            found = self.client("sts").assume_role(RoleArn=role, RoleSessionName="local-aws")["Credentials"]
+            return self._new_client(service, found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+        if service not in self._clients:
+            self._clients[service] = self._new_client(service, "testing", "testing")
+        return self._clients[service]
+
+    def _new_client(self, service: str, key: str, secret: str, token: str | None = None) -> Any:
         import botocore.session  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
 
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        if role is not None:
-            found = self.client("sts").assume_role(RoleArn=role, RoleSessionName="local-aws")["Credentials"]
-            keys = {
-                "aws_access_key_id": found["AccessKeyId"],
-                "aws_secret_access_key": found["SecretAccessKey"],
-                "aws_session_token": found["SessionToken"],
-            }
         session = botocore.session.Session()
         session.register_component("data_loader", _loader())
-        config = Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"})
-        return session.create_client(service, region_name=REGION, endpoint_url=self.endpoint_url, config=config, **keys)
+        return session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.endpoint_url,
+            config=Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+        )
 
     def reset(self, *, seeded: bool = True) -> None:
         """Forget everything; afterwards the accounts are as at the start, or with `seeded=False` empty."""

@@ -14,7 +14,9 @@ from moto.autoscaling.models import ASG_NAME_TAG, FakeAutoScalingGroup, Instance
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models import amis as image_models
 from moto.ec2.models import launch_templates as launch_template_models
+from moto.ec2.models.amis import Ami
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
 from slice_platform.local.aws_overlay import Caller, Refused
@@ -27,6 +29,7 @@ def install() -> None:
     # 1284 images of others: they cost half a second in each account and region, and are no part of an account.
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     replaced: tuple[tuple[Any, str, type], ...] = (
+        (image_models, "Ami", LocalImage),
         (launch_template_models, "LaunchTemplate", LocalLaunchTemplate),
         (autoscaling_models, "FakeAutoScalingGroup", LocalGroup),
         (autoscaling_models, "InstanceState", LocalInstanceState),
@@ -49,6 +52,13 @@ def group_of(caller: Caller, name: str) -> "LocalGroup":
     if not isinstance(group, LocalGroup):
         raise Refused("ValidationError", f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
     return group
+
+
+class LocalImage(Ami):
+    """On a disk of its own, as images are today; packer takes no other for its source."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"root_device_type": "ebs", "architecture": "x86_64", **options})
 
 
 class LocalLaunchTemplate(LaunchTemplate):
