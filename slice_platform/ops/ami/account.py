@@ -92,10 +92,7 @@ class Account:
 
     def images_of_snapshot(self, snapshot: str) -> list[str]:
         """Ids of own images that have the snapshot."""
-        with of_aws("look for images of", snapshot):
-            wanted = [{"Name": "block-device-mapping.snapshot-id", "Values": [snapshot]}]
-            pages = self._pages(self.ec2, "describe_images", Owners=["self"], Filters=wanted)
-            return [one["ImageId"] for page in pages for one in page["Images"]]
+        return [image.id for image in self.images() if snapshot in image.snapshots]
 
     def image(self, image_id: str) -> Image | None:
         with of_aws("look at", image_id):

@@ -133,12 +133,10 @@ class Refresher:
         )
 
     def _running(self) -> dict[str, Any] | None:
-        """The refresh of the group that has not ended."""
+        """The refresh of the group that has not ended. EC2 tells the newest first, and there is one at a time."""
         with of_aws("look at the instance refreshes of", self.group_name):
-            pages = self.account.autoscaling.get_paginator("describe_instance_refreshes")
-            found = pages.paginate(AutoScalingGroupName=self.group_name)
-            every = [one for page in found for one in page["InstanceRefreshes"]]
-        return next((one for one in every if one["Status"] not in _ENDED), None)
+            told = self.account.autoscaling.describe_instance_refreshes(AutoScalingGroupName=self.group_name)
+        return next((one for one in told["InstanceRefreshes"] if one["Status"] not in _ENDED), None)
 
     def _wait_for(self, refresh_id: str) -> None:
         self.tell(f"{self.group_name} is refreshed by another: {refresh_id} is waited for")
