@@ -17,6 +17,7 @@ from slice_platform.errors import SettingsError
 
 if TYPE_CHECKING:
     from slice_platform.local.aws_overlay import Overlay
+    from slice_platform.local.aws_state import Kept
 
 ACCOUNT, OTHER_ACCOUNT, REGION = "123456789012", "222222222222", "ap-south-1"
 OTHER_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/custodian"  # whoever assumes it is in the other account
@@ -42,6 +43,7 @@ class LocalAws:
     port: int
     _overlay: "Overlay" = field(repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _seeded: list["Kept"] = field(default_factory=list, repr=False)  # the accounts as they were seeded, once they were
 
     @property
     def endpoint_url(self) -> str:
@@ -83,12 +85,16 @@ class LocalAws:
         """Forget everything; afterwards the accounts are as at the start, or with `seeded=False` empty."""
         from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
 
+        from slice_platform.local.aws_seed import seed_accounts  # noqa: PLC0415
+        from slice_platform.local.aws_state import keep, put_back  # noqa: PLC0415
+
         with self._overlay.lock:
             moto_api_backend.reset()
-        if seeded:
-            from slice_platform.local.aws_seed import seed_accounts  # noqa: PLC0415
-
+            if seeded and self._seeded:
+                put_back(self._seeded[0])
+        if seeded and not self._seeded:
             seed_accounts(self)
+            self._seeded.append(keep())
 
 
 @lru_cache(maxsize=1)
