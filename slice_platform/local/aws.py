@@ -17,10 +17,23 @@ from slice_platform.errors import SettingsError
 
 if TYPE_CHECKING:
     from slice_platform.local.aws_overlay import Overlay
+    from slice_platform.local.aws_state import Kept
 
 ACCOUNT, OTHER_ACCOUNT, REGION = "123456789012", "222222222222", "ap-south-1"
 OTHER_ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/custodian"  # whoever assumes it is in the other account
 _HOST = "127.0.0.1"
+
+
+def environment_at(port: int) -> Mapping[str, str]:
+    """The variables with which any AWS SDK finds a local AWS on that port, and nothing else."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://{_HOST}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 @dataclass(frozen=True)
@@ -30,22 +43,15 @@ class LocalAws:
     port: int
     _overlay: "Overlay" = field(repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _seeded: list["Kept"] = field(default_factory=list, repr=False)  # the accounts as they were seeded, once they were
 
     @property
     def endpoint_url(self) -> str:
-        return f"http://{_HOST}:{self.port}"
+        return self.environment["AWS_ENDPOINT_URL"]
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables with which any AWS SDK finds it, and nothing else."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return environment_at(self.port)
 
     def client(self, service: str, *, role: str | None = None) -> Any:
         """A client in the account, or in that of `role`; it needs nothing from the environment.
@@ -79,12 +85,16 @@ class LocalAws:
         """Forget everything; afterwards the accounts are as at the start, or with `seeded=False` empty."""
         from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
 
+        from slice_platform.local.aws_seed import seed_accounts  # noqa: PLC0415
+        from slice_platform.local.aws_state import keep, put_back  # noqa: PLC0415
+
         with self._overlay.lock:
             moto_api_backend.reset()
-        if seeded:
-            from slice_platform.local.aws_seed import seed_accounts  # noqa: PLC0415
-
+            if seeded and self._seeded:
+                put_back(self._seeded[0])
+        if seeded and not self._seeded:
             seed_accounts(self)
+            self._seeded.append(keep())
 
 
 @lru_cache(maxsize=1)
@@ -96,34 +106,67 @@ def _loader() -> Any:
 
 
 @contextmanager
-def running_local_aws(port: int = 0, *, step_seconds: float = 0.0, seeded: bool = True) -> Iterator[LocalAws]:
+def running_local_aws(
+    port: int = 0, *, step_seconds: float = 0.0, seeded: bool = True, listening: socket.socket | None = None
+) -> Iterator[LocalAws]:
     """Within the block it answers on the loopback, on a free port if `port` is 0, from threads of this process.
 
     `step_seconds` is how long a step of an instance refresh or of a build takes; with 0 each poll is a step.
+    `listening` is a socket that listens already: whoever connected to it is answered once the accounts are seeded.
 
     Raises:
         SettingsError: moto is not installed, or the port is taken.
     """
-    if find_spec("moto") is None:
+    if not is_installed():
         raise SettingsError(
             "Starting the local AWS: the package 'moto' is not installed. Install the extra `local`, or set "
             "AWS_ENDPOINT_URL to one that runs."
         )
+    with listening or listening_on(port) as public:
+        overlay, handler = _application(step_seconds)
+        with listening_on(0) as private, _served(overlay, handler, private) as local:
+            local.reset(seeded=seeded)
+        with _served(overlay, handler, public) as local:
+            yield local
+
+
+def is_installed() -> bool:
+    return find_spec("moto") is not None
+
+
+def listening_on(port: int) -> socket.socket:
+    """A socket that listens on that port of the loopback, on a free one if it is 0.
+
+    Raises:
+        SettingsError: the port is taken.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((_HOST, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"Starting the local AWS on port {port!r} of {_HOST}: {error.strerror}. Give it another port, or end what "
+            "listens there."
+        ) from error
+    return listening
+
+
+@contextmanager
+def _served(overlay: "Overlay", handler: Any, listening: socket.socket) -> Iterator[LocalAws]:
     from werkzeug.serving import make_server  # noqa: PLC0415 -- comes with moto
 
-    overlay, handler = _application(step_seconds)
-    with _listening(port) as listening:
-        server = make_server(_HOST, 0, overlay, threaded=True, request_handler=handler, fd=listening.fileno())
-        thread = threading.Thread(target=server.serve_forever, name="local-aws", daemon=True)
-        thread.start()
-        try:
-            local = LocalAws(listening.getsockname()[1], overlay)
-            local.reset(seeded=seeded)
-            yield local
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+    server = make_server(_HOST, 0, overlay, threaded=True, request_handler=handler, fd=listening.fileno())
+    thread = threading.Thread(target=server.serve_forever, name="local-aws", daemon=True)
+    thread.start()
+    try:
+        yield LocalAws(listening.getsockname()[1], overlay)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _application(step_seconds: float) -> tuple["Overlay", Any]:
@@ -150,23 +193,3 @@ def _application(step_seconds: float) -> tuple["Overlay", Any]:
         **aws_builds.Builds(step_seconds).operations,
     }
     return Overlay(DomainDispatcherApplication(create_backend_app), operations), Silent
-
-
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    """A socket of ours that listens there.
-
-    Raises:
-        SettingsError: the port is taken.
-    """
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((_HOST, port))
-        except OSError as error:
-            raise SettingsError(
-                f"Starting the local AWS on port {port!r} of {_HOST}: {error.strerror}. Give it another port, or end "
-                "what listens there."
-            ) from error
-        listening.listen(128)
-        yield listening

@@ -1,4 +1,4 @@
-"""Launching from an image, which moto does whether or not there is one."""
+"""Images: launching from one, making one and taking one back, where moto is less strict than AWS, or does less."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,8 +36,24 @@ def _create_image(asked: Asked, caller: Caller) -> Mapping[str, Any] | None:
     return {"ImageId": image.id}
 
 
+def _deregister_image(asked: Asked, caller: Caller) -> Mapping[str, Any] | None:
+    """On request its snapshot goes as well; else it stays, and moto answers."""
+    if not asked.get("DeleteAssociatedSnapshots"):
+        return None
+    ec2 = ec2_of(caller)
+    image = ec2.amis.get(asked["ImageId"])
+    ec2.deregister_image(asked["ImageId"])
+    assert image is not None, "an unknown image is refused by moto"
+    ec2.delete_snapshot(image.ebs_snapshot.id)
+    return {"Return": True, "DeleteSnapshotResults": [{"SnapshotId": image.ebs_snapshot.id, "ReturnCode": "success"}]}
+
+
 def _own(ec2: Any, caller: Caller) -> list[Any]:
     return [image for image in ec2.amis.values() if image.owner_id == caller.account]
 
 
-OPERATIONS: Operations = {("ec2", "RunInstances"): _run_instances, ("ec2", "CreateImage"): _create_image}
+OPERATIONS: Operations = {
+    ("ec2", "RunInstances"): _run_instances,
+    ("ec2", "CreateImage"): _create_image,
+    ("ec2", "DeregisterImage"): _deregister_image,
+}

@@ -1,4 +1,4 @@
-"""Launch templates and images of the local AWS: what moto answers unlike AWS."""
+"""Launch templates of the local AWS: what moto answers unlike AWS."""
 
 import base64
 from typing import Any
@@ -112,38 +112,3 @@ def test_a_group_on_latest_launches_the_latest_version(local_aws: LocalAws) -> N
     )
     found = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
     assert sorted(one["LaunchTemplate"]["Version"] for one in found) == ["2", "2", "2", "3"]
-
-
-def test_nothing_is_launched_from_an_image_that_is_gone(local_aws: LocalAws) -> None:
-    ec2 = local_aws.client("ec2")
-    image = ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
-    ec2.deregister_image(ImageId=image)
-    assert image not in {one["ImageId"] for one in ec2.describe_images(Owners=["self"])["Images"]}
-    for asked in (image, "ami-0123456789abcdef0"):
-        with pytest.raises(ec2.exceptions.ClientError, match="does not exist") as refused:
-            ec2.run_instances(ImageId=asked, MinCount=1, MaxCount=1)
-        assert refused.value.response["Error"]["Code"] == "InvalidAMIID.NotFound"
-
-
-def test_the_snapshot_of_an_image_goes_after_the_image_and_not_before(local_aws: LocalAws) -> None:
-    ec2 = local_aws.client("ec2")
-    image = ec2.describe_images(Owners=["self"])["Images"][0]
-    snapshot = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
-    with pytest.raises(ec2.exceptions.ClientError) as refused:
-        ec2.delete_snapshot(SnapshotId=snapshot)
-    assert refused.value.response["Error"]["Code"] == "InvalidSnapshot.InUse"
-    ec2.deregister_image(ImageId=image["ImageId"])
-    ec2.delete_snapshot(SnapshotId=snapshot)
-
-
-def test_a_name_belongs_to_one_image_and_snapshots_are_tagged_with_it(local_aws: LocalAws) -> None:
-    ec2 = local_aws.client("ec2")
-    instance = ec2.describe_instances()["Reservations"][0]["Instances"][0]["InstanceId"]
-    tags = [{"ResourceType": kind, "Tags": [{"Key": "kind", "Value": kind}]} for kind in ("image", "snapshot")]
-    made = ec2.create_image(InstanceId=instance, Name="mine", TagSpecifications=tags)["ImageId"]
-    image = ec2.describe_images(ImageIds=[made])["Images"][0]
-    snapshots = ec2.describe_snapshots(SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]])["Snapshots"]
-    assert [one["Tags"][0]["Value"] for one in (image, snapshots[0])] == ["image", "snapshot"]
-    with pytest.raises(ec2.exceptions.ClientError) as refused:
-        ec2.create_image(InstanceId=instance, Name="mine")
-    assert refused.value.response["Error"]["Code"] == "InvalidAMIName.Duplicate"
