@@ -115,6 +115,7 @@ def _of_answer(error: Any, verb: str, what: str, away: type[TransientError]) -> 
 
 def _refused(verb: str, what: str, error: Exception) -> AccessRefused:
     return AccessRefused(
-        f"Could not {verb} {what!r}: {error}. AWS will say so again: check the name, the credentials and the rights "
-        "of the role, AWS_REGION, and for the lake SLICE_LAKE_URI."
+        f"Could not {verb} {what!r}: {str(error).rstrip('.')}. AWS will say so again: check the name, the credentials "
+        "and the rights of the role, AWS_REGION, and for the lake SLICE_LAKE_URI. A laptop without an account has one "
+        "by `slice aws`."
     )

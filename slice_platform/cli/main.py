@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from slice_platform.cli.ami import ami
 from slice_platform.cli.business_commands import COMMANDS
 from slice_platform.cli.environment import prepare_environment
 from slice_platform.cli.local_aws import aws
@@ -36,7 +37,7 @@ def main() -> None:
     prepare_environment()
 
 
-for command in (*COMMANDS, aws, ops):
+for command in (*COMMANDS, ami, aws, ops):
     main.add_command(command)
 
 

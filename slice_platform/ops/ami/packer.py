@@ -39,7 +39,7 @@ class Packer:
     endpoint_url: str | None
 
     def validate(self, marks: Marks) -> str:
-        """Packer accepts the template; what it said.
+        """Packer accepts the template; that, in a sentence.
 
         Raises:
             SettingsError: it does not, or packer is not installed.
@@ -49,10 +49,10 @@ class Packer:
             [_program(), "validate", *self._variables(marks), str(path)],
             cwd=self.folder, env=self._environment(), capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
-        said = (done.stdout + done.stderr).strip()
         if done.returncode != 0:
+            said = (done.stdout + done.stderr).strip()
             raise SettingsError(f"Packer does not accept {str(self.build.template)!r}: {said}")
-        return said
+        return f"packer accepts {self.build.template}"
 
     def image_of(self, marks: Marks) -> str | None:
         """The image that an earlier packer made or began for the release on this machine, whatever became of that."""

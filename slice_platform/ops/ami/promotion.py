@@ -27,9 +27,9 @@ class Promotion:
         if made is not None and made.is_default:
             return ()
         reason = f"{self.image_id} in place of {before.image_id}"
-        create = Change(CREATE, f"{_TEMPLATE} version", f"{self.template}:{self.label}", reason, removes=False)
+        create = Change(CREATE, f"{_TEMPLATE} version", f"of {self.template}", reason, removes=False)
         undo = json.dumps({"template": self.template, "default_version": before.number})
-        number = made.number if made else "the new one"
+        number = made.number if made else "that is made"
         switch = Change(
             SET_DEFAULT, _TEMPLATE, self.template, f"version {number} in place of {before.number}", undo, removes=False
         )

@@ -243,7 +243,9 @@ class Releaser:
         self._mark(release, refresh_id=refresh_id)
 
     def _reason(self, release: Release) -> str:
-        return f"to version {release.version or 'that is promoted'}, back to {release.previous_version} where it fails"
+        if release.version is None:
+            return "to the version that is promoted, back to the one before where it fails"
+        return f"to version {release.version}, back to {release.previous_version} where it fails"
 
     def _plan(self, job: str, changes: tuple[Change, ...]) -> Plan:
         return Plan(job, f"{self._name} in {self.account.id()}/{self.account.region}", changes)

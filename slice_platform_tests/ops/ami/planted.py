@@ -1,16 +1,18 @@
 """A small account with one service, and releases of it."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slice_platform.aws import AwsAccess
-from slice_platform.local.aws import LocalAws
+from slice_platform.local.aws import ACCOUNT, REGION, LocalAws
+from slice_platform.local.aws_moto import set_age
+from slice_platform.local.aws_overlay import Caller
 from slice_platform.ops.ami.account import Account
 from slice_platform.ops.ami.release import Releaser, Service
 from slice_platform.ops.ami.releases import STEPS, Release, Releases
@@ -115,7 +117,7 @@ def plant(local: LocalAws, home: Path, *, version: str = "$Default", old_images:
     require_tool("packer")
     shop = Shop(local, home)
     base = shop.ec2.register_image(Name="base", RootDeviceName="/dev/sda1")["ImageId"]
-    images = [_old_image(shop.ec2, number) for number in range(old_images)]
+    images = [_old_image(shop.ec2, number, age_days=old_images - number) for number in range(old_images)]
     vpc = shop.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = shop.ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
     data = {"ImageId": images[0], "InstanceType": "t3.small"}
@@ -146,13 +148,13 @@ def packer_template(base: str) -> dict[str, Any]:
     return {"variables": {"aws_region": "{{env `AWS_REGION`}}", "commit": ""}, "builders": [builder]}
 
 
-def _old_image(ec2: Any, number: int) -> str:
+def _old_image(ec2: Any, number: int, *, age_days: int) -> str:
     image: str = ec2.register_image(Name=f"shop old {number}", RootDeviceName="/dev/sda1")["ImageId"]
     (described,) = ec2.describe_images(ImageIds=[image])["Images"]
     snapshots = [one["Ebs"]["SnapshotId"] for one in described["BlockDeviceMappings"]]
     tags = [{"Key": "branch", "Value": "main"}, {"Key": "commit", "Value": f"old{number}"}]
     ec2.create_tags(Resources=[image, *snapshots], Tags=tags)
-    time.sleep(0.002)  # images are told apart by the moment they were made
+    set_age(Caller(ACCOUNT, REGION), image, timedelta(days=age_days))
     return image
 
 

@@ -140,7 +140,7 @@ def test_pruning_that_would_take_too_much_is_refused_and_the_release_stands(
     empty_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     shop = plant(empty_aws, tmp_path_factory.mktemp("shop"), old_images=8)  # noqa: F811
-    shop.spec["limits"] = Limits(max_share=0.5)
+    shop.spec["limits"] = Limits(max_share=0.5, max_resources=50)
     with pytest.raises(FenceRefused, match="refused by the rule max_share: it removes"):
         shop.release()
     release = shop.known()
