@@ -4,6 +4,7 @@ The code that talks to it is that of production; only the endpoint differs. What
 docs/local_aws.md. moto and boto3 are imported when it starts: loading definitions must not wait for them.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ _HOST = "127.0.0.1"
 
 
 def environment_at(port: int) -> Mapping[str, str]:
-    """The variables with which any AWS SDK finds a local AWS on that port, and nothing else."""
+    """The variables with which any AWS SDK finds a local AWS on that port, and no other AWS."""
     return {
         "AWS_ENDPOINT_URL": f"http://{_HOST}:{port}",
         "AWS_ACCESS_KEY_ID": "testing",
@@ -33,7 +34,16 @@ def environment_at(port: int) -> Mapping[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        **_past_the_proxy(),
     }
+
+
+def _past_the_proxy() -> Mapping[str, str]:
+    """A proxy of this machine is not asked for the loopback; SDKs would, where nobody excepts it."""
+    if not any(name.lower() in ("http_proxy", "all_proxy") for name in os.environ):
+        return {}
+    excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), f"{excepted},{_HOST}" if excepted else _HOST)
 
 
 @dataclass(frozen=True)
