@@ -187,7 +187,7 @@ def _application(step_seconds: float) -> tuple["Overlay", Any]:
         create_backend_app,
     )
 
-    from slice_platform.local import aws_builds, aws_images, aws_launch_templates, aws_moto  # noqa: PLC0415
+    from slice_platform.local import aws_builds, aws_groups, aws_images, aws_launch_templates, aws_moto  # noqa: PLC0415
     from slice_platform.local.aws_instance_refresh import InstanceRefreshes  # noqa: PLC0415
     from slice_platform.local.aws_overlay import Overlay  # noqa: PLC0415
 
@@ -197,6 +197,7 @@ def _application(step_seconds: float) -> tuple["Overlay", Any]:
 
     aws_moto.install()
     operations = {
+        **aws_groups.OPERATIONS,
         **aws_images.OPERATIONS,
         **aws_launch_templates.OPERATIONS,
         **InstanceRefreshes(step_seconds).operations,

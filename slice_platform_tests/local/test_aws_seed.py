@@ -12,6 +12,7 @@ import pytest
 from slice_platform.errors import SettingsError
 from slice_platform.local.aws import OTHER_ROLE, LocalAws, running_local_aws
 from slice_platform.local.aws_builds import Builds
+from slice_platform.local.aws_groups import OPERATIONS as OF_GROUPS
 from slice_platform.local.aws_images import OPERATIONS as OF_IMAGES
 from slice_platform.local.aws_instance_refresh import InstanceRefreshes
 from slice_platform.local.aws_launch_templates import OPERATIONS as OF_TEMPLATES
@@ -154,5 +155,5 @@ def test_the_page_names_every_bucket_and_image(local_aws: LocalAws) -> None:
 
 def test_the_page_names_every_operation_of_the_overlay() -> None:
     refreshes, builds = InstanceRefreshes(0).operations, Builds(0).operations
-    names = {name for _, name in (*OF_IMAGES, *OF_TEMPLATES, *refreshes, *builds)}
+    names = {name for _, name in (*OF_GROUPS, *OF_IMAGES, *OF_TEMPLATES, *refreshes, *builds)}
     assert {name for name in names if f"`{name}`" not in PAGE} == set()
