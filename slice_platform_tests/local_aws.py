@@ -4,20 +4,10 @@ State belongs to the process, and `cloud.py` serves the same moto: no test may u
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from slice_platform.local.aws import LocalAws, running_local_aws
-
-
-@contextmanager
-def environment_of(local: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
-    """Within a test every SDK, and every process it starts, finds the local AWS."""
-    with monkeypatch.context() as patched:
-        for name, value in local.environment.items():
-            patched.setenv(name, value)
-        yield local
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +18,17 @@ def running_aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture
-def local_aws(running_aws: LocalAws, world_of_its_own: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
-    """The accounts as docs/local_aws.md tells them; the environment points to it."""
-    running_aws.reset()
-    with environment_of(running_aws, monkeypatch) as local:
-        yield local
+def empty_aws(running_aws: LocalAws, world_of_its_own: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    """Nothing lies in the accounts. Every SDK, and every process that the test starts, finds them."""
+    for name, value in running_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    running_aws.reset(seeded=False)
+    yield running_aws
+    running_aws.reset(seeded=False)  # `cloud` may be next
 
 
 @pytest.fixture
-def empty_aws(running_aws: LocalAws, world_of_its_own: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
-    """The same with nothing in the accounts."""
-    running_aws.reset(seeded=False)
-    with environment_of(running_aws, monkeypatch) as local:
-        yield local
+def local_aws(empty_aws: LocalAws) -> LocalAws:
+    """The same with the accounts as docs/local_aws.md tells them."""
+    empty_aws.reset()
+    return empty_aws

@@ -4,6 +4,7 @@ The code that talks to it is that of production; only the endpoint differs. What
 docs/local_aws.md. moto and boto3 are imported when it starts: loading definitions must not wait for them.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ _HOST = "127.0.0.1"
 
 
 def environment_at(port: int) -> Mapping[str, str]:
-    """The variables with which any AWS SDK finds a local AWS on that port, and nothing else."""
+    """The variables with which any AWS SDK finds a local AWS on that port, and no other AWS."""
     return {
         "AWS_ENDPOINT_URL": f"http://{_HOST}:{port}",
         "AWS_ACCESS_KEY_ID": "testing",
@@ -33,7 +34,16 @@ def environment_at(port: int) -> Mapping[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        **_past_the_proxy(),
     }
+
+
+def _past_the_proxy() -> Mapping[str, str]:
+    """A proxy of this machine is not asked for the loopback; SDKs would, where nobody excepts it."""
+    if not any(name.lower() in ("http_proxy", "all_proxy") for name in os.environ):
+        return {}
+    excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), f"{excepted},{_HOST}" if excepted else _HOST)
 
 
 @dataclass(frozen=True)
@@ -177,7 +187,7 @@ def _application(step_seconds: float) -> tuple["Overlay", Any]:
         create_backend_app,
     )
 
-    from slice_platform.local import aws_builds, aws_images, aws_launch_templates, aws_moto  # noqa: PLC0415
+    from slice_platform.local import aws_builds, aws_groups, aws_images, aws_launch_templates, aws_moto  # noqa: PLC0415
     from slice_platform.local.aws_instance_refresh import InstanceRefreshes  # noqa: PLC0415
     from slice_platform.local.aws_overlay import Overlay  # noqa: PLC0415
 
@@ -187,6 +197,7 @@ def _application(step_seconds: float) -> tuple["Overlay", Any]:
 
     aws_moto.install()
     operations = {
+        **aws_groups.OPERATIONS,
         **aws_images.OPERATIONS,
         **aws_launch_templates.OPERATIONS,
         **InstanceRefreshes(step_seconds).operations,

@@ -9,12 +9,11 @@ from time import monotonic
 from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
-from moto.core.exceptions import ServiceException
-from moto.ec2.models.launch_templates import LaunchTemplate
 
-from slice_platform.local.aws_moto import LocalGroup, ec2_of, group_of, refuse_missing_image
+from slice_platform.local.aws_groups import Launch, wanted_launch
+from slice_platform.local.aws_moto import LocalGroup, group_of
 from slice_platform.local.aws_overlay import Asked, Caller, Operations, Refused
-from slice_platform.local.aws_refresh_course import ACTIVE, Launch, Refresh
+from slice_platform.local.aws_refresh_course import ACTIVE, Refresh
 
 _FLOATING = ("$latest", "$default")
 
@@ -111,24 +110,11 @@ def _desired_launch(desired: Mapping[str, Any], caller: Caller) -> Launch:
     """What the group shall launch.
 
     Raises:
-        Refused: there is no such version, or its image is gone.
+        Refused: there is no such version, or its image is gone, or it is no launch template.
     """
     if "LaunchTemplate" not in desired:
         raise Refused("ValidationError", "The local AWS knows desired configurations with a LaunchTemplate only.")
-    wanted, ec2 = desired["LaunchTemplate"], ec2_of(caller)
-    try:
-        template: LaunchTemplate = (
-            ec2.get_launch_template(wanted["LaunchTemplateId"])
-            if wanted.get("LaunchTemplateId")
-            else ec2.get_launch_template_by_name(wanted.get("LaunchTemplateName", ""))
-        )
-        asked = wanted.get("Version") or "$Default"
-        version = template.get_version(asked)
-        refuse_missing_image(ec2, version.image_id)
-    except ServiceException as refused:
-        message = f"You must use a valid fully-formed launch template. {refused.message}"
-        raise Refused("ValidationError", message) from refused
-    return Launch(version, asked)
+    return wanted_launch(desired["LaunchTemplate"], caller)
 
 
 def _irreversible(refresh: Refresh) -> str | None:

@@ -6,6 +6,7 @@ that it is, of the version that it was launched from, whatever became the defaul
 
 import os
 import random
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from moto.core.utils import utcnow
 from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models import amis as image_models
+from moto.ec2.models import instances as instance_models
 from moto.ec2.models import launch_templates as launch_template_models
 from moto.ec2.models.amis import Ami
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
 from slice_platform.local.aws_overlay import Caller, Refused
@@ -30,6 +33,7 @@ def install() -> None:
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     replaced: tuple[tuple[Any, str, type], ...] = (
         (image_models, "Ami", LocalImage),
+        (instance_models, "Instance", LocalInstance),
         (launch_template_models, "LaunchTemplate", LocalLaunchTemplate),
         (autoscaling_models, "FakeAutoScalingGroup", LocalGroup),
         (autoscaling_models, "InstanceState", LocalInstanceState),
@@ -59,6 +63,16 @@ class LocalImage(Ami):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"root_device_type": "ebs", "architecture": "x86_64", **options})
+
+
+class LocalInstance(Instance):
+    """Its metadata options are those of its launch template, unless it was given others."""
+
+    def __init__(self, ec2_backend: EC2Backend, *args: Any, **options: Any) -> None:
+        if not options.get("metadata_options") and (template := options.get("launch_template")):
+            version = ec2_backend._get_template_from_args(template)  # noqa: SLF001 -- as moto finds it
+            options["metadata_options"] = version.data.get("MetadataOptions", {})
+        super().__init__(ec2_backend, *args, **options)
 
 
 class LocalLaunchTemplate(LaunchTemplate):
@@ -122,7 +136,8 @@ class LocalGroup(FakeAutoScalingGroup):
     def replace_autoscaling_group_instances(self, count_needed: int, propagated_tags: dict[str, str]) -> None:
         if self.ec2_launch_template is None:
             super().replace_autoscaling_group_instances(count_needed, propagated_tags)
-        else:
+            return
+        with suppress(Refused):  # AWS tells of it among the activities of the group, which stays too small
             self.launch(self.launched_version, count_needed)
 
     def launch(self, version: LaunchTemplateVersion, count: int) -> None:
@@ -147,7 +162,6 @@ class LocalGroup(FakeAutoScalingGroup):
             placement=random.choice(self.availability_zones),  # noqa: S311 -- as moto chooses
             launch_template={"LaunchTemplateId": version.template.id, "Version": str(version.number)},
             subnet_id=self.vpc_zone_identifier.split(",")[0] if self.vpc_zone_identifier else None,
-            metadata_options=version.data.get("MetadataOptions", {}),
         )
         for instance in reservation.instances:
             instance.autoscaling_group = self  # type: ignore[attr-defined]  # as moto ties them

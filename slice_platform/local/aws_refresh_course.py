@@ -15,20 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 from moto.core.exceptions import ServiceException
-from moto.ec2.models.launch_templates import LaunchTemplateVersion
 
+from slice_platform.local.aws_groups import Launch
 from slice_platform.local.aws_moto import LocalGroup
 
 OUTCOME_TAG = "slice:refresh"
 ACTIVE = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
-
-
-@dataclass(frozen=True)
-class Launch:
-    """What instances are launched from: the version, and as what the group will have it (`$Latest`, or a number)."""
-
-    version: LaunchTemplateVersion
-    asked: str
 
 
 @dataclass

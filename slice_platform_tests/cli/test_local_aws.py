@@ -11,6 +11,7 @@ from slice_platform.cli.local_aws import is_configured
 from slice_platform.cli.main import main
 from slice_platform.local.aws import environment_at
 from slice_platform.settings import load_settings
+from slice_platform_tests.cli.conftest import PLANES, Slice
 
 
 @pytest.fixture
@@ -66,6 +67,16 @@ def test_whatever_may_mean_an_aws_counts_as_configured(monkeypatch: pytest.Monke
     assert not is_configured(load_settings())
     monkeypatch.setenv(name, value)
     assert is_configured(load_settings())
+
+
+def test_a_lake_in_a_directory_asks_no_aws(slice_: Slice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment_at(9).items():  # nobody answers there
+        monkeypatch.setenv(name, value)
+    (tmp_path / "planes.csv").write_text(PLANES)
+    assert slice_("drop", "planes", str(tmp_path / "planes.csv")).exit_code == 0
+    assert slice_("ingest", "planes").exit_code == 0
+    found = slice_("query", "SELECT count(*) FROM curated.planes")
+    assert "40" in found.output, found.output
 
 
 def test_the_help_of_slice_needs_no_moto() -> None:

@@ -50,3 +50,42 @@ def test_an_image_takes_its_snapshot_with_it_on_request(local_aws: LocalAws) -> 
         ec2.describe_snapshots(SnapshotIds=[snapshot])
     with pytest.raises(ec2.exceptions.ClientError, match="InvalidAMIID.Unavailable"):
         ec2.deregister_image(ImageId=image["ImageId"], DeleteAssociatedSnapshots=True)
+
+
+def gone_image_of_version_2(local: LocalAws) -> None:
+    ec2 = local.client("ec2")
+    version = ec2.describe_launch_template_versions(LaunchTemplateName="web", Versions=["2"])["LaunchTemplateVersions"]
+    ec2.deregister_image(ImageId=version[0]["LaunchTemplateData"]["ImageId"])
+
+
+def test_a_group_whose_image_is_gone_stays_too_small(local_aws: LocalAws) -> None:
+    autoscaling = local_aws.client("autoscaling")
+    gone_image_of_version_2(local_aws)
+    autoscaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=5)
+    first = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"][0]["InstanceId"]
+    local_aws.client("ec2").terminate_instances(InstanceIds=[first])
+    found = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]
+    assert (found["DesiredCapacity"], len(found["Instances"])) == (5, 2)
+
+
+@pytest.mark.parametrize("operation", ["create_auto_scaling_group", "update_auto_scaling_group"])
+def test_no_group_gets_a_template_whose_image_is_gone(local_aws: LocalAws, operation: str) -> None:
+    autoscaling = local_aws.client("autoscaling")
+    gone_image_of_version_2(local_aws)
+    with pytest.raises(autoscaling.exceptions.ClientError, match="valid fully-formed launch template"):
+        getattr(autoscaling, operation)(
+            AutoScalingGroupName="web",
+            MinSize=1,
+            MaxSize=1,
+            LaunchTemplate={"LaunchTemplateName": "web", "Version": "2"},
+        )
+
+
+def test_an_instance_gets_what_its_launch_template_says(local_aws: LocalAws) -> None:
+    made = local_aws.client("ec2").run_instances(
+        LaunchTemplate={"LaunchTemplateName": "web", "Version": "3"}, MinCount=1, MaxCount=1
+    )["Instances"][0]
+    tags = {tag["Key"]: tag["Value"] for tag in made["Tags"]}
+    assert made["MetadataOptions"]["HttpTokens"] == "required"
+    assert (tags["Name"], tags["aws:ec2launchtemplate:version"]) == ("web", "3")
+    assert [group["GroupName"] for group in made["SecurityGroups"]] == ["web"]

@@ -1,5 +1,7 @@
 """What lies in the accounts of a fresh local AWS; docs/local_aws.md tells it."""
 
+import os
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +9,16 @@ from typing import Any
 import boto3
 import pytest
 
+from slice_platform.errors import SettingsError
 from slice_platform.local.aws import OTHER_ROLE, LocalAws, running_local_aws
+from slice_platform.local.aws_builds import Builds
+from slice_platform.local.aws_groups import OPERATIONS as OF_GROUPS
+from slice_platform.local.aws_images import OPERATIONS as OF_IMAGES
+from slice_platform.local.aws_instance_refresh import InstanceRefreshes
+from slice_platform.local.aws_launch_templates import OPERATIONS as OF_TEMPLATES
+from slice_platform.settings import PACKAGE_DIR
+
+PAGE = (PACKAGE_DIR.parent / "docs" / "local_aws.md").read_text(encoding="utf-8")
 
 
 def tags(found: dict[str, Any]) -> dict[str, str]:
@@ -94,6 +105,25 @@ def test_the_environment_is_all_that_boto3_needs(local_aws: LocalAws) -> None:
     assert boto3.client("s3").meta.region_name == "ap-south-1"
 
 
+def test_a_proxy_of_the_machine_is_not_asked(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody is there
+    monkeypatch.setenv("no_proxy", "intranet.example")
+    for name, value in local_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    assert boto3.client("sts").get_caller_identity()["Account"] == "123456789012"
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "intranet.example,127.0.0.1"
+
+
+def test_what_is_kept_for_a_reset_is_not_what_tests_change(local_aws: LocalAws) -> None:
+    """The accounts of two tests must not hold the same things."""
+    ec2 = local_aws.client("ec2")
+    for _ in range(2):
+        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["platform-main-7"]}])["Images"][0]
+        assert "seen" not in tags(image)
+        ec2.create_tags(Resources=[image["ImageId"]], Tags=[{"Key": "seen", "Value": "yes"}])
+        local_aws.reset()
+
+
 def test_a_reset_gives_fresh_accounts_and_on_request_empty_ones(local_aws: LocalAws) -> None:
     local_aws.client("s3").create_bucket(
         Bucket="scratch", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
@@ -105,10 +135,25 @@ def test_a_reset_gives_fresh_accounts_and_on_request_empty_ones(local_aws: Local
 
 
 def test_a_port_that_is_taken_is_told(local_aws: LocalAws) -> None:
-    from slice_platform.errors import SettingsError
-
     with (
         pytest.raises(SettingsError, match=f"on port {local_aws.port} of 127.0.0.1"),
         running_local_aws(local_aws.port),
     ):
         pytest.fail("it must not start")
+
+
+def test_the_page_names_every_bucket_and_image(local_aws: LocalAws) -> None:
+    buckets = [
+        one["Name"]
+        for role in (None, OTHER_ROLE)
+        for one in local_aws.client("s3", role=role).list_buckets()["Buckets"]
+    ]
+    images = [one["Name"] for one in local_aws.client("ec2").describe_images(Owners=["self"])["Images"]]
+    ranges = {re.sub(r"-\d+$", "-1", name) for name in images}
+    assert [name for name in (*buckets, *ranges) if f"`{name}`" not in PAGE] == []
+
+
+def test_the_page_names_every_operation_of_the_overlay() -> None:
+    refreshes, builds = InstanceRefreshes(0).operations, Builds(0).operations
+    names = {name for _, name in (*OF_GROUPS, *OF_IMAGES, *OF_TEMPLATES, *refreshes, *builds)}
+    assert {name for name in names if f"`{name}`" not in PAGE} == set()
