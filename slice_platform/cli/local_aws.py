@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slice_platform.local.aws_process import PORT, STEP_SECONDS, forget_real_aws, start_beside
 from slice_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from slice_platform.local.aws import LocalAws
 
-_CONFIGURED_BY = (
+_CONFIGURED_BY = (  # variables that begin so: an endpoint may also be that of one service
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -23,11 +24,11 @@ _CONFIGURED_BY = (
 
 
 @click.command("aws")
-@click.option("--port", default=5555, show_default=True, help="0: a free one.")
+@click.option("--port", default=PORT, show_default=True, help="0: a free one.")
 @click.option(
     "--step-seconds",
     type=click.FloatRange(0),
-    default=3.0,
+    default=STEP_SECONDS,
     show_default=True,
     help="How long a step of an instance refresh or a build takes; 0: each poll is a step.",
 )
@@ -37,7 +38,6 @@ def aws(port: int, step_seconds: float) -> None:
     docs/local_aws.md tells what is in it, and what it does not reproduce.
     """
     from slice_platform.local.aws import running_local_aws
-    from slice_platform.local.aws_process import forget_real_aws
 
     forget_real_aws()
     with running_local_aws(port, step_seconds=step_seconds) as local:
@@ -89,8 +89,6 @@ def start_beside_dagster() -> str:
         return "No local AWS: an AWS is configured."
     if not is_installed():
         return "No local AWS: moto is not installed; it comes with the extra `local`."
-    from slice_platform.local.aws_process import start_beside
-
     environment = start_beside()
     os.environ.update(environment)
     return f"A local AWS for jobs of operations answers at {environment['AWS_ENDPOINT_URL']}; see docs/local_aws.md."
@@ -101,7 +99,7 @@ def is_configured(settings: Settings) -> bool:
     roots = (settings.lake_root, settings.propagator_root, settings.notify_attachments_root)
     return (
         settings.aws_endpoint_url is not None
-        or any(os.environ.get(name) for name in _CONFIGURED_BY)
+        or any(value and name.startswith(_CONFIGURED_BY) for name, value in os.environ.items())
         or any("://" in root for root in roots)
         or settings.catalog == "glue"
         or any((settings.propagator_queue_url, settings.redshift_cluster, settings.redshift_workgroup))

@@ -34,6 +34,7 @@ def environment_at(port: int) -> Mapping[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",  # with true, SDKs would go to AWS itself
         **_past_the_proxy(),
     }
 

@@ -22,7 +22,7 @@ def dagster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "workspace.yaml").touch()
     monkeypatch.setenv("SLICE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(os, "execv", lambda *_: found.update(os.environ))
-    monkeypatch.setattr("slice_platform.local.aws_process.start_beside", lambda: environment_at(5999))
+    monkeypatch.setattr("slice_platform.cli.local_aws.start_beside", lambda: environment_at(5999))
     for name in (*environment_at(0), "DAGSTER_HOME", "PYTHONWARNINGS"):  # what slice dev sets is taken back
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -54,6 +54,7 @@ def test_slice_dev_starts_none_where_an_aws_is_configured(
     [
         ("SLICE_AWS_ENDPOINT_URL", "http://127.0.0.1:9000"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000"),
+        ("AWS_ENDPOINT_URL_EC2", "http://127.0.0.1:9000"),
         ("AWS_ACCESS_KEY_ID", "AKIA"),
         ("SLICE_LAKE_URI", "s3://bucket/lake"),
         ("SLICE_PROPAGATOR_URI", "s3://bucket/propagator"),
