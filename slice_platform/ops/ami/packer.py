@@ -188,7 +188,7 @@ def _ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 def _interrupt(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         return
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: the process that was started only wraps the one that works
     try:
         process.wait(_CLEANUP_SECONDS)
     except subprocess.TimeoutExpired:
