@@ -45,7 +45,8 @@ print(*sorted(schedule.name for schedule in found.schedules or []))
     ingest, refresh = [f"ingest_{name}" for name in DATASETS], [f"refresh_{name}" for name in (*BUSINESS, "planes")]
     corrections = ["rebuild", "replay", "retract"]
     others = ["compare_projections", "offload_fleet", "propagate"]
-    assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others])
+    ops = [f"ami_{what}_web" for what in ("release", "rollback", "prune")]
+    assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others, *ops])
     assert sensors == "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
     assert sorted(schedules.split()) == sorted(f"{job}_schedule" for job in (*upkeep, "compare_projections"))
 

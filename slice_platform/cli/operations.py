@@ -14,7 +14,6 @@ from slice_platform.errors import SliceError
 from slice_platform.ops.fence import Mandate, Outcome
 from slice_platform.ops.journal import Journal
 
-_SEND_SECONDS = 5.0
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -47,15 +46,9 @@ def told(what: str, mandate: Mandate) -> Iterator[None]:
         raise
     finally:
         if mandate.apply:
-            _send()
+            from slice_platform.cli.notify import send_kept
 
-
-def _send() -> None:
-    """What is not sent in time the daemon sends."""
-    from slice_platform.notify.jarvis import open_jarvis
-
-    with open_jarvis() as jarvis:
-        jarvis.deliver(seconds=_SEND_SECONDS)
+            send_kept()
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:

@@ -196,8 +196,7 @@ class Releaser:
             return self._planned()
         if step is STEPS[0]:
             release = self._releases.begin(self.service.name, self._spec.branch, self.commit)
-            if release.state is ReleaseState.DONE and not self._is_live(release):
-                release = self._releases.again(release)
+            release = self._as_the_account_is(release)
         else:
             release = self._releases.get(self.service.name, self._spec.branch, self.commit)
         if release.state is ReleaseState.ROLLING_BACK:
@@ -209,9 +208,12 @@ class Releaser:
             raise ReleaseFailed(f"Releasing {self._name}: {step} comes after {before}, which is not done. Begin anew.")
         return release
 
-    def _is_live(self, release: Release) -> bool:
-        """Whether nothing was promoted, or rolled back to, since."""
-        return default_of(self.account, self._spec.launch_template).number == release.version
+    def _as_the_account_is(self, release: Release) -> Release:
+        """An image that was removed since is built again; a version that is not the default is promoted again."""
+        if release.image_id is not None and self._image_build(release).find() is None:
+            return self._releases.anew(release)
+        is_live = default_of(self.account, self._spec.launch_template).number == release.version
+        return self._releases.again(release) if release.state is ReleaseState.DONE and not is_live else release
 
     def _planned(self) -> Release:
         found = [one for one in self._releases.latest(self.service.name) if one.commit == self.commit]

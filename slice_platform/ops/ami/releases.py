@@ -1,9 +1,11 @@
 """How far the release of each commit has come: what makes a run that was cut short go on where it stopped."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -57,6 +59,9 @@ class ReleaseState(StrEnum):
     SUPERSEDED = "superseded"  # another commit was released before this one was done
 
 
+_NOT_PROMOTED: Mapping[str, object] = MappingProxyType(
+    {"state": ReleaseState.RUNNING, "previous_version": None, "version": None, "refresh_id": None, "error": None}
+)
 _TO_PROMOTE_ANEW = (ReleaseState.ROLLED_BACK, ReleaseState.SUPERSEDED)
 
 
@@ -119,8 +124,11 @@ class Releases:
     def again(self, release: Release) -> Release:
         """The release goes on from its tested image: another version is live, whatever this one had promoted."""
         reached = Step.TEST if release.has_done(Step.TEST) else release.reached
-        values = {"reached": reached, "previous_version": None, "version": None, "refresh_id": None, "error": None}
-        return self.mark(release, state=ReleaseState.RUNNING, **values)
+        return self.mark(release, reached=reached, **_NOT_PROMOTED)
+
+    def anew(self, release: Release) -> Release:
+        """The release begins from the start: its image is gone."""
+        return self.mark(release, reached=None, image_id=None, **_NOT_PROMOTED)
 
     def get(self, service: str, branch: str, commit: str) -> Release:
         """The release of the commit.

@@ -54,7 +54,7 @@ class Shop:
             "refresh": {"poll_seconds": 0, "timeout_seconds": 20},
             "keep_images": 2,
             "keep_versions": 2,
-            "limits": Limits(max_share=1.0),
+            "limits": Limits(max_share=1.0, max_resources=100),
         }
         return Service("shop", ReleaseSpec.model_validate({**usual, **self.spec}), self.home)
 

@@ -80,6 +80,17 @@ def test_an_earlier_commit_can_be_released_again_from_its_image(shop: Shop) -> N
     Walker(shop.local).prove()
 
 
+def test_a_commit_whose_image_was_removed_since_is_built_again(shop: Shop) -> None:  # noqa: F811
+    shop.release()
+    for number in range(3):
+        shop.release(f"{number:040d}")
+    assert shop.images(commit=COMMIT) == []
+    shop.release()
+    (image,) = shop.images(commit=COMMIT)
+    assert shop.running() == {image["ImageId"]}
+    Walker(shop.local).prove(most_images=3)
+
+
 def test_an_image_that_fails_its_test_is_never_promoted(shop: Shop) -> None:  # noqa: F811
     before = shop.default()
     shop.spec["test"] = {"check": ["sh", "-c", "echo no answer from $INSTANCE_ID; exit 3"], "poll_seconds": 0}
