@@ -1,7 +1,7 @@
 """How findings stand after a sweep: what is new, what was fixed, what is open still, and what nobody could look at."""
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -58,6 +58,19 @@ class Diff:
         )  # fmt: skip
 
 
+_GROUPS = tuple(one.name for one in fields(Diff))
+
+
+def both(first: Diff, second: Diff) -> Diff:
+    """A sweep that looked a second time, after it acted: what it found and fixed was new, and is fixed."""
+    was = {one.key: name for name in _GROUPS for one in getattr(first, name)}
+    found: dict[str, list[Standing]] = {}
+    for name in _GROUPS:
+        for one in getattr(second, name):
+            found.setdefault(name if name == "fixed" else was.get(one.key, name), []).append(one)
+    return _diff(found)
+
+
 def compared(
     before: Iterable[Standing], looks: Iterable[Look], swept: Collection[Scope], exceptions: Exceptions, now: datetime
 ) -> Diff:
@@ -80,7 +93,11 @@ def compared(
             where, stands = _gone(old, now) if is_gone else _unknown(old)
             if old.status is not Status.CLOSED or now - old.since < KEPT_CLOSED:
                 diff.setdefault(where, []).append(stands)
-    return Diff(**{name: tuple(sorted(each, key=lambda one: one.key)) for name, each in diff.items()})
+    return _diff(diff)
+
+
+def _diff(groups: Mapping[str, Iterable[Standing]]) -> Diff:
+    return Diff(**{name: tuple(sorted(each, key=lambda one: one.key)) for name, each in groups.items()})
 
 
 def _found(old: Standing | None, finding: Finding, exceptions: Exceptions, now: datetime) -> Standing:

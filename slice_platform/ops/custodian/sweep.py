@@ -17,7 +17,7 @@ from slice_platform.ops.custodian.looking import Swept, look_everywhere
 from slice_platform.ops.custodian.policies import Policy, chosen, read_policies
 from slice_platform.ops.custodian.runner import Custodian
 from slice_platform.ops.custodian.spec import CustodianSpec
-from slice_platform.ops.custodian.standing import Diff, compared
+from slice_platform.ops.custodian.standing import Diff, both, compared
 from slice_platform.ops.custodian.state import LastLook, SweepState, latest_looks
 from slice_platform.ops.fence import Mandate
 from slice_platform.ops.journal import Journal
@@ -101,8 +101,9 @@ class Sweeper:
         diff = compared(before, chain(*looked.values()), every, exceptions, at)
         applier = Applier(self.custodian, swept, self.journal, mandate, book.accounts, named)
         applied = applier.apply(looked, diff)
-        looks = _with_later(chain(*looked.values()), chain(*(one.looks for one in applied)))
-        diff = compared(before, looks, every, exceptions, at)
+        again = tuple(chain(*(one.looks for one in applied)))
+        diff = both(diff, compared(diff.all(), again, every, exceptions, at))
+        looks = _with_later(chain(*looked.values()), again)
         last = latest_looks(self.state.last_looks(), looks, every, at)
         self.state.keep(diff.all(), last)
         return SweepReport(

@@ -19,6 +19,10 @@ _DENIED = (
     b'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>AccessDenied'
     b"</Code><Message>User is not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>"
 )
+_UNAUTHORIZED = (
+    b"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this "
+    b"operation.</Message></Error></Errors></Response>"
+)
 
 
 def role(account: str) -> str:
@@ -27,10 +31,10 @@ def role(account: str) -> str:
 
 @dataclass
 class Accounts:
-    """The running stand-in; `asked` holds the bodies of requests that it was sent."""
+    """The running stand-in. What is in `denied` (`Action=DescribeImages`) is refused as EC2 refuses it."""
 
     url: str = ""
-    asked: list[bytes] = field(default_factory=list)
+    denied: set[bytes] = field(default_factory=set)
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def client(self, service: str, account: str = OWN, region: str = REGION) -> Any:
@@ -57,14 +61,19 @@ class _Gate:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
-        self._accounts.asked.append(body)
         if b"Action=AssumeRole" in body and REFUSING.encode() in body:
-            start("403 Forbidden", [("Content-Type", "text/xml"), ("Content-Length", str(len(_DENIED)))])
-            return [_DENIED]
+            return _refused(_DENIED, start)
+        if any(one in body for one in self._accounts.denied):
+            return _refused(_UNAUTHORIZED, start)
         if b"Action=AssumeRole" in body and SILENT.encode() in body:
             self._accounts.is_over.wait(_HOLD_SECONDS)
         answer: Iterable[bytes] = self._inner(environ, start)
         return answer
+
+
+def _refused(answer: bytes, start: Callable[..., Any]) -> list[bytes]:
+    start("403 Forbidden", [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))])
+    return [answer]
 
 
 @contextmanager

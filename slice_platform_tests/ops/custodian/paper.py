@@ -1,4 +1,4 @@
-"""A Custodian of paper: buckets that break policies, kept in memory, fixed when it acts. Where c7n is not the matter."""
+"""A Custodian of paper: buckets that break policies, in memory, and fixed when it acts. Where c7n is not the matter."""
 
 import json
 from collections.abc import Mapping
@@ -34,12 +34,13 @@ class PaperCustodian:
     total: int = 10  # buckets in each account
     stubborn: set[str] = field(default_factory=set)  # buckets that no action changes
     failing: set[tuple[str, str]] = field(default_factory=set)  # account and policy that cannot be asked
+    cannot_act: bool = False
     acted: list[tuple[str, str, str]] = field(default_factory=list)
 
     def run(self, target: Target, documents: Mapping[str, str], *, is_dry_run: bool) -> Mapping[str, Answer]:
         answers = {}
         for name, document in documents.items():
-            if (target.account.name, name) in self.failing:
+            if (target.account.name, name) in self.failing or (self.cannot_act and not is_dry_run):
                 answers[name] = Answer(None, "AccessDenied")
             elif name.startswith("count-"):
                 answers[name] = Answer(tuple(f'{{"Name": "{number}"}}' for number in range(self.total)))
