@@ -55,7 +55,7 @@ class CustodianProcess:
             policies = room / "policies.json"
             policies.write_text(f'{{"policies": [{", ".join(documents.values())}]}}')
             ended = self._process([*self._command(target, room, is_dry_run=is_dry_run), str(policies)], room)
-            return {name: _answer(room / "out" / name, ended) for name in documents}
+            return {name: _answer(room / "out" / name, ended, target) for name in documents}
 
     def _command(self, target: Target, room: Path, *, is_dry_run: bool) -> list[str]:
         account = target.account
@@ -107,10 +107,14 @@ class _Ended:
         return f"custodian ended with exit code {self.code} and no result"
 
 
-def _answer(folder: Path, ended: _Ended) -> Answer:
+def _answer(folder: Path, ended: _Ended, target: Target) -> Answer:
     """What c7n wrote of one policy. Without resources.json it failed, whatever the exit code says."""
     written = folder / "resources.json"
     if ended.code in (0, 2) and written.exists():
+        was = json.loads((folder / "metadata.json").read_text())["config"]["account_id"]
+        if was != target.account.account_id:
+            why = f"the credentials in use are of account {was}, not of {target.account}: correct accounts.yaml"
+            return Answer(None, f"{why}, or the credentials")
         return Answer(tuple(json.dumps(one, sort_keys=True) for one in json.loads(written.read_text())))
     own = folder / "custodian-run.log"
     log = own.read_text(errors="replace") if own.exists() else ""

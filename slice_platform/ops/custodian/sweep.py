@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from slice_platform.aws import AwsAccess
+from slice_platform.errors import SettingsError
 from slice_platform.ops.custodian.accounts import Account, chosen_accounts, read_accounts
 from slice_platform.ops.custodian.applying import Applied, Applier
 from slice_platform.ops.custodian.exceptions import Exceptions, PolicyException, read_exceptions
@@ -54,7 +55,13 @@ class SweepReport:
     last_looks: tuple[LastLook, ...]
     applied: tuple[Applied, ...] = ()
     expired: tuple[PolicyException, ...] = ()
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[Account, ...] = ()  # those that it was about
+    policies: tuple[Policy, ...] = ()  # all there are
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """What each policy is about, by its name."""
+        return {one.name: one.description for one in self.policies}
 
     @property
     def failed_looks(self) -> tuple[Look, ...]:
@@ -108,7 +115,7 @@ class Sweeper:
         self.state.keep(diff.all(), last)
         return SweepReport(
             f"{at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}", mandate.actor, at, looks, diff, tuple(last), tuple(applied),
-            exceptions.expired, swept.accounts,
+            exceptions.expired, swept.accounts, book.policies,
         )  # fmt: skip
 
 
@@ -122,6 +129,8 @@ def read_book(spec: CustodianSpec, access: AwsAccess) -> Book:
     policies = read_policies(spec.policies, access)
     validate(policies)
     accounts = read_accounts(spec.accounts, access)
+    if not accounts:
+        raise SettingsError(f"Sweeping accounts: {spec.accounts} names none. Add one: docs/custodian.md.")
     return Book(policies, accounts, read_exceptions(spec.exceptions, access, (one.name for one in policies)))
 
 
