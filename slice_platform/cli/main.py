@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from slice_platform.cli.business_commands import COMMANDS
+from slice_platform.cli.custodian import custodian
 from slice_platform.cli.environment import prepare_environment
 from slice_platform.cli.operations import ops
 from slice_platform.errors import PermanentError, SliceError, TransientError
@@ -35,7 +36,7 @@ def main() -> None:
     prepare_environment()
 
 
-for command in (*COMMANDS, ops):
+for command in (*COMMANDS, ops, custodian):
     main.add_command(command)
 
 

@@ -30,6 +30,13 @@ class Applied:
     def went_well(self) -> bool:
         return self.problem is None
 
+    @property
+    def said(self) -> str | None:
+        """What was done, or why nothing was meant to be; a problem is told elsewhere."""
+        if self.outcome is None:
+            return self.note
+        return f"done: {self.outcome.summary()}" if self.outcome.was_applied else self.outcome.summary()
+
 
 @dataclass(frozen=True)
 class Applier:

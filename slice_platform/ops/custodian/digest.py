@@ -55,8 +55,7 @@ def _lines(report: SweepReport, problems: Iterable[str]) -> Iterator[str]:
     if diff.excepted:
         yield f"Excepted: {len(diff.excepted)}"
     for one in report.applied:
-        said = one.outcome.summary() if one.outcome is not None else one.note
-        if said:
+        if said := one.said:
             yield f"{one.target}: {said}"
     yield from (f"Expired exception, which hides nothing any more: {one}" for one in report.expired)
     yield from (f"Problem: {one}" for one in problems)

@@ -67,6 +67,12 @@ def scope_of(policy: Policy, target: Target, kind: ResourceKind) -> Scope:
     return Scope(policy.name, target.account.account_id, target.region if kind.is_regional else GLOBAL)
 
 
+def is_of(scope: Scope, target: Target) -> bool:
+    """Whether it was asked there: what has no region is asked in the first region of its account."""
+    regions = (target.region, GLOBAL) if target.sees_global else (target.region,)
+    return scope.account_id == target.account.account_id and scope.region in regions
+
+
 def finding_of(policy: Policy, target: Target, kind: ResourceKind, resource: str) -> Finding:
     """The finding that a resource, in the JSON of c7n, is."""
     found: Mapping[str, Any] = json.loads(resource)
