@@ -19,10 +19,15 @@ class Planted:
     good: dict[str, str]
 
 
-def plant_buckets(accounts: Accounts, account: str = OWN, prefix: str = "x") -> Planted:
+BUCKETS = ("grants", "policy", "open", "plain", "untagged", "good")
+
+
+def plant_buckets(
+    accounts: Accounts, account: str = OWN, prefix: str = "x", only: tuple[str, ...] = BUCKETS
+) -> Planted:
     """Public by grant, by policy, by nothing yet; without tags; and one that is as it should be."""
     s3 = accounts.client("s3", account)
-    names = {kind: f"{prefix}-{kind}" for kind in ("grants", "policy", "open", "plain", "untagged", "good")}
+    names = {kind: f"{prefix}-{kind}" for kind in only}
     for kind, name in names.items():
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         if kind != "untagged":
@@ -33,7 +38,8 @@ def plant_buckets(accounts: Accounts, account: str = OWN, prefix: str = "x") -> 
             encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
             s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [encryption]})
     make_public(s3, names["grants"])
-    s3.put_bucket_policy(Bucket=names["policy"], Policy=json.dumps(_policy(names["policy"])))
+    if "policy" in names:
+        s3.put_bucket_policy(Bucket=names["policy"], Policy=json.dumps(_policy(names["policy"])))
     policies = {
         "s3-public-grants": "grants",
         "s3-public-policy": "policy",
@@ -41,7 +47,8 @@ def plant_buckets(accounts: Accounts, account: str = OWN, prefix: str = "x") -> 
         "s3-unencrypted": "plain",
         "s3-required-tags": "untagged",
     }
-    return Planted({policy: names[kind] for policy, kind in policies.items()}, dict.fromkeys(policies, names["good"]))
+    bad = {policy: names[kind] for policy, kind in policies.items() if kind in names}
+    return Planted(bad, dict.fromkeys(bad, names["good"]))
 
 
 def make_public(s3: Any, bucket: str) -> None:
