@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
+from urllib.request import Request, urlopen
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
@@ -36,6 +37,10 @@ class Accounts:
     url: str = ""
     denied: set[bytes] = field(default_factory=set)
     is_over: threading.Event = field(default_factory=threading.Event)
+
+    def reset(self) -> None:
+        """Forget everything; what moto knows is shared by all of its servers in one process."""
+        urlopen(Request(f"{self.url}/moto-api/reset", method="POST")).close()  # noqa: S310 -- our own http
 
     def client(self, service: str, account: str = OWN, region: str = REGION) -> Any:
         import boto3
@@ -86,7 +91,9 @@ def running_accounts() -> Iterator[Accounts]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
+        accounts.reset()
         yield accounts
+        accounts.reset()
     finally:
         accounts.is_over.set()
         server.shutdown()
