@@ -47,7 +47,7 @@ def accounts() -> Iterator[Accounts]:
 
 @pytest.fixture
 def slack() -> Iterator[FakeSlack]:
-    with running_slack("security") as started:
+    with running_slack("security", "platform-ops") as started:
         yield started
 
 
@@ -76,6 +76,12 @@ def run(spec: CustodianSpec, instance: dg.DagsterInstance, **config: object) -> 
     return sweep_job(spec).execute_in_process(instance=instance, run_config={**CONFIG, **chosen}, raise_on_error=False)
 
 
+def sent(slack: FakeSlack) -> None:
+    """What was told so far is in Slack."""
+    with open_jarvis(chat=slack_chat(slack)) as jarvis:
+        jarvis.deliver(seconds=10)
+
+
 def metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, object]:
     (event,) = [one for one in result.all_events if one.event_type is dg.DagsterEventType.STEP_OUTPUT]
     return {name: value.value for name, value in event.step_output_data.metadata.items()}
@@ -96,8 +102,7 @@ def test_a_run_looks_tells_and_changes_nothing_unless_told(
     told = metadata_of(done)
     assert (told["new"], told["fixed"], told["looks"], told["looks_failed"]) == (1, 0, 1, 0)
     assert told[f"plan of own {REGION}"] == "delete-global-grants 1 of 1 s3 resource"
-    with open_jarvis(chat=slack_chat(slack)) as jarvis:
-        jarvis.deliver(seconds=10)
+    sent(slack)
     text, file = slack.messages("security")
     assert text.text.startswith("*Cloud Custodian: 1 new, 0 fixed, 0 still open*")
     (row,) = csv.DictReader(io.StringIO((file.files[0].content or b"").decode()))
@@ -105,17 +110,32 @@ def test_a_run_looks_tells_and_changes_nothing_unless_told(
 
 
 def test_with_apply_the_bucket_is_private_and_the_rows_are_in_the_lake(
-    spec: CustodianSpec, instance: dg.DagsterInstance, accounts: Accounts
+    spec: CustodianSpec, instance: dg.DagsterInstance, accounts: Accounts, slack: FakeSlack
 ) -> None:
     done = run(spec, instance, apply=True)
     assert done.success and not is_public(accounts.client("s3"), "shop-window")
     assert (metadata_of(done)["new"], metadata_of(done)["fixed"]) == (0, 1)
+    sent(slack)
+    (plan,) = slack.messages("platform-ops")
+    assert plan.text.startswith(f"*custodian_sweep of own ({OWN}) in {REGION}: done*") and "by run " in plan.text
     with open_lake(load_settings(defs_dir=PACKAGE_DIR / "defs", landing_tick_seconds=0)) as lake:
         ingest(lake, "custodian_findings")
         asked = "select resource_id, status from curated.custodian_findings order by 1"
         assert query(lake, asked).table.to_pylist() == [
             {"resource_id": "-", "status": "clean"}, {"resource_id": "shop-window", "status": "closed"},
         ]  # fmt: skip
+
+
+def test_security_hub_of_the_account_is_told_where_that_is_wanted(
+    spec: CustodianSpec, instance: dg.DagsterInstance, accounts: Accounts
+) -> None:
+    hub = accounts.client("securityhub")
+    hub.enable_security_hub()
+    assert run(spec, instance).success and hub.get_findings()["Findings"] == []
+    assert run(spec.model_copy(update={"security_hub": True}), instance).success
+    (finding,) = hub.get_findings()["Findings"]
+    assert (finding["Title"], finding["RecordState"]) == ("s3-public-grants: shop-window", "ACTIVE")
+    assert finding["Description"] == "Buckets whose access list lets everybody read or write."
 
 
 def test_limits_of_the_run_hold_instead_of_those_of_the_yaml(

@@ -37,6 +37,9 @@ class Custodian(Protocol):
     def run(self, target: Target, documents: Mapping[str, str], *, is_dry_run: bool) -> Mapping[str, Answer]:
         """What each policy answers. Never raises for what goes wrong there: that is the answer's error."""
 
+    def end(self) -> None:
+        """What still runs in other threads is ended, and answers with an error."""
+
 
 @dataclass(frozen=True)
 class CustodianProcess:
@@ -45,6 +48,11 @@ class CustodianProcess:
     access: AwsAccess = field(default_factory=AwsAccess)
     timeout_seconds: float = 900.0
     program: Sequence[str] = C7N
+    _running: "set[subprocess.Popen[bytes]]" = field(default_factory=set, compare=False)
+
+    def end(self) -> None:
+        for process in tuple(self._running):
+            _end(process)
 
     def run(self, target: Target, documents: Mapping[str, str], *, is_dry_run: bool) -> Mapping[str, Answer]:
         require_c7n()
@@ -67,18 +75,20 @@ class CustodianProcess:
         ]  # fmt: skip
 
     def _process(self, command: list[str], room: Path) -> "_Ended":
-        """Wait for the process; after the time-out, or when we are ended ourselves, it and its children are too."""
+        """Wait for the process; after the time-out, or when we are interrupted, it and its children are ended."""
         with (room / "log").open("w+b") as log:
             process = subprocess.Popen(  # noqa: S603 -- our own program, and values that were checked
                 command, cwd=room, env=self._environment(room), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+            self._running.add(process)
             try:
                 code: int | None = process.wait(self.timeout_seconds)
             except subprocess.TimeoutExpired:
                 code = None
             finally:
                 _end(process)
+                self._running.discard(process)
             log.seek(0)
             return _Ended(code, log.read().decode(errors="replace"), self.timeout_seconds)
 

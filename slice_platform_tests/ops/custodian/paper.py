@@ -48,6 +48,9 @@ class PaperCustodian:
                 answers[name] = self._answer(target.account.name, name, None if is_dry_run else json.loads(document))
         return answers
 
+    def end(self) -> None:
+        """Nothing runs here."""
+
     def _answer(self, account: str, name: str, acting: dict[str, list[dict[str, str]]] | None) -> Answer:
         found = self.broken.get(account, {}).get(name, [])
         if acting is not None:

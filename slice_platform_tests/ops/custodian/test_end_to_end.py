@@ -86,6 +86,9 @@ class Impatient:
         asked = quick if target.account.account_id == SILENT else self.custodian
         return asked.run(target, documents, is_dry_run=is_dry_run)
 
+    def end(self) -> None:
+        self.custodian.end()
+
 
 def _is_public(accounts: Accounts, number: str) -> bool:
     return is_public(accounts.client("s3", number), "own-grants" if number == OWN else "other-grants")
@@ -152,6 +155,7 @@ def test_each_fix_is_in_the_journal_with_what_the_bucket_was_like(swept: Sweeps)
 
 def test_the_plan_is_told_before_what_was_done(swept: Sweeps) -> None:
     assert swept.told[0].startswith(f"custodian_sweep of own ({OWN}) in {REGION}: ")
+    assert "1 of 6 s3 resources" in swept.told[0], "all of its buckets are counted"
     planned = "  delete-global-grants s3 resource own-grants: s3-public-grants, open since"
     assert any(line.startswith(planned) for line in swept.told)
     assert "done: delete-global-grants s3 resource own-grants" in swept.told

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from slice_platform.ops.custodian.accounts import Account, Target
+from slice_platform.ops.custodian.library import kinds_of
+from slice_platform.ops.custodian.looking import Swept, look_everywhere
+from slice_platform.ops.custodian.policies import Policy, Severity
 from slice_platform.ops.custodian.runner import CustodianProcess
 from slice_platform_tests.ops.custodian.aws_accounts import OTHER, OWN, REFUSING, REGION, SILENT, Accounts, role
 from slice_platform_tests.tools import require_package
@@ -90,6 +94,34 @@ def test_a_time_out_ends_the_children_of_the_process_too(tmp_path: Path) -> None
     program(tmp_path, f"child = {child}; time.sleep(60)", 2).run(HERE, {"buckets": BUCKETS}, is_dry_run=True)
     with pytest.raises(ProcessLookupError):
         _wait_until_gone(int((tmp_path / "child").read_text()))
+
+
+def test_whoever_is_interrupted_leaves_no_process_behind(tmp_path: Path) -> None:
+    """A run that is terminated in the UI must not wait for accounts, and nothing may go on in them."""
+    text = f"(pathlib.Path({str(tmp_path)!r}) / str(os.getpid())).with_suffix('.pid').touch(); time.sleep(60)"
+    one = Policy(
+        "buckets", "aws.s3", Severity.LOW, is_critical=False, description="", document=BUCKETS, where="s3.yml:1"
+    )
+    three = tuple(Account(account_id=n * 12, name=n, regions=(REGION,)) for n in "123")
+    custodian = program(tmp_path, text)
+    swept, began = Swept((one,), three, kinds_of([one])), time.monotonic()
+    before = signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            look_everywhere(custodian, swept)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < 20
+    started = [int(one.stem) for one in tmp_path.glob("*.pid")]
+    assert len(started) == 2, "two at once, and the third was not begun"
+    for process in started:
+        with pytest.raises(ProcessLookupError):
+            _wait_until_gone(process)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_each_process_has_a_home_of_its_own_and_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
