@@ -14,6 +14,7 @@
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
     │   ├── FenceRefused        a plan of operations breaks a rule of the fence (names the rule)
     │   ├── ReleaseFailed       an AMI release ended without success; says what was put back
+    │   ├── SweepFailed         a sweep of Cloud Custodian left something out, or a fix did not hold (names each)
     │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
     │   ├── DestinationError    a database failed in a way that a retry does not change; no file is to blame
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
@@ -91,6 +92,10 @@ class FenceRefused(PermanentError):
 
 class ReleaseFailed(PermanentError):
     """An AMI release ended without success; the message says what was put back, and what a person has to do."""
+
+
+class SweepFailed(PermanentError):
+    """Accounts or policies could not be looked at, or what was to be fixed is not; the message names each."""
 
 
 class NotificationRefused(PermanentError):

@@ -10,6 +10,7 @@ import click
 
 from slice_platform.cli.ami import ami
 from slice_platform.cli.business_commands import COMMANDS
+from slice_platform.cli.custodian import custodian
 from slice_platform.cli.environment import prepare_environment
 from slice_platform.cli.local_aws import aws
 from slice_platform.cli.operations import ops
@@ -37,7 +38,7 @@ def main() -> None:
     prepare_environment()
 
 
-for command in (*COMMANDS, ami, aws, ops):
+for command in (*COMMANDS, ami, aws, custodian, ops):
     main.add_command(command)
 
 

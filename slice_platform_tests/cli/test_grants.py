@@ -42,7 +42,7 @@ def test_an_open_table_is_granted_whole_to_both(slice_: Slice) -> None:
 
 def test_every_table_has_a_grant_for_both_and_each_its_own_id(slice_: Slice) -> None:
     found = grants_of(slice_)
-    assert len(found) == 2 * 7 and [one["Id"] for one in found] == [str(n) for n in range(1, 15)]
+    assert len(found) == 2 * 9 and [one["Id"] for one in found] == [str(n) for n in range(1, 19)]
 
 
 def test_analysts_do_not_see_a_restricted_column_and_readers_do(secret: Slice) -> None:
