@@ -14,6 +14,8 @@
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
     │   ├── FenceRefused        a plan of operations breaks a rule of the fence (names the rule)
     │   ├── ReleaseFailed       an AMI release ended without success; says what was put back
+    │   ├── MonitorsRefused     files of monitors are wrong (names file, line, field); the others were dealt with
+    │   ├── PulseManifestBroken what is published of monitors cannot be told, so nothing is changed
     │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
     │   ├── DestinationError    a database failed in a way that a retry does not change; no file is to blame
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
@@ -90,6 +92,14 @@ class FenceRefused(PermanentError):
 
 class ReleaseFailed(PermanentError):
     """An AMI release ended without success; the message says what was put back, and what a person has to do."""
+
+
+class MonitorsRefused(PermanentError):
+    """Some files of monitors are wrong; all others were dealt with."""
+
+
+class PulseManifestBroken(PermanentError):
+    """What is published of monitors cannot be told, so nothing is changed."""
 
 
 class NotificationRefused(PermanentError):
