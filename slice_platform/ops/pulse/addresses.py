@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_LONGEST = 2_000
 _TLS_SCHEMES = ("tls", "ssl")
 _SCHEMES = ("tcp", "plain", *_TLS_SCHEMES)
 
@@ -70,6 +71,8 @@ def without_user(text: str) -> str:
 
 
 def _split(text: str, full: str) -> SplitResult:
+    if len(text) > _LONGEST:
+        raise ValueError(f"it has {len(text):,} characters: expected an address of at most {_LONGEST:,}")
     if re.search(r"\s", text):
         raise ValueError(f"{_shown(text)} has a space: expected an address")
     try:
