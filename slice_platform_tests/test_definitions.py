@@ -10,8 +10,8 @@ import pytest
 
 from slice_platform.settings import PACKAGE_DIR
 
-DATASETS = ("flights", "fleet", "planes", "weather")
-BUSINESS = ("airport_delays", "carrier_punctuality", "tail_utilisation")
+DATASETS = ("flights", "fleet", "planes", "uptime", "weather")
+BUSINESS = ("airport_delays", "carrier_punctuality", "service_availability", "tail_utilisation")
 KEYS = {
     *(f"{tier}/{name}" for tier in ("raw", "curated") for name in DATASETS),
     *(f"business/{name}" for name in BUSINESS),
@@ -44,10 +44,12 @@ print(*sorted(schedule.name for schedule in found.schedules or []))
     upkeep = [f"upkeep_{name}" for name in (*DATASETS, *BUSINESS)]
     ingest, refresh = [f"ingest_{name}" for name in DATASETS], [f"refresh_{name}" for name in (*BUSINESS, "planes")]
     corrections = ["rebuild", "replay", "retract"]
-    others = ["compare_projections", "offload_fleet", "propagate"]
+    others = ["compare_projections", "offload_fleet", "propagate", "pulse_probe", "pulse_publish", "pulse_sync"]
     assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others])
-    assert sensors == "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
-    assert sorted(schedules.split()) == sorted(f"{job}_schedule" for job in (*upkeep, "compare_projections"))
+    own = "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
+    assert sorted(sensors.split()) == sorted([*own.split(), "pulse_sensor"])
+    scheduled = (*upkeep, "compare_projections", "pulse_probe")
+    assert sorted(schedules.split()) == sorted(f"{job}_schedule" for job in scheduled)
 
 
 def test_loading_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import click
 from slice_platform.cli.business_commands import COMMANDS
 from slice_platform.cli.environment import prepare_environment
 from slice_platform.cli.operations import ops
+from slice_platform.cli.pulse_commands import pulse
 from slice_platform.errors import PermanentError, SliceError, TransientError
 from slice_platform.lake.lake import LANDING, Lake, open_lake
 from slice_platform.settings import load_settings
@@ -30,12 +31,13 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Drop a file, query a table. State lies under SLICE_HOME (default .slice)."""
-    prepare_environment()
+    prepare_environment(with_dagster=context.invoked_subcommand != pulse.name)
 
 
-for command in (*COMMANDS, ops):
+for command in (*COMMANDS, ops, pulse):
     main.add_command(command)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from slice_platform.errors import SettingsError
 from slice_platform.ops.pulse.agreement import agree
+from slice_platform.ops.pulse.monitor import Monitor
 from slice_platform.ops.pulse.monitor_file import FILE_NAME, MonitorFile, Problem, read_monitors
 
 
@@ -15,6 +16,10 @@ class MonitorsDir:
     path: Path
     files: dict[str, MonitorFile]
     strays: tuple[Problem, ...]
+
+    def monitors(self) -> list[Monitor]:
+        """Those of all files that are right, each id once."""
+        return [monitor for file in agree(self.files, {}).files.values() for monitor in file.monitors]
 
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong, also between files."""

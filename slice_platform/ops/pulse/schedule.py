@@ -1,7 +1,8 @@
 """When a monitor is to be checked: `@every 30s`, or a cron expression."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator
@@ -11,6 +12,7 @@ from slice_platform.ops.pulse.durations import duration
 
 _EVERY = "@every"
 _LATEST = timedelta(days=1)  # looked back for a minute that cron named; a monitor that was never due since is not due
+_SHOWN_MINUTES = 32 * 24 * 60
 _EARLY = timedelta(seconds=30)  # of a clock that ticks every minute: one second early is no reason to skip a minute
 
 
@@ -36,10 +38,16 @@ class Schedule:
             minute += timedelta(minutes=1)
         return False
 
-    @property
-    def interval(self) -> timedelta:
-        """How far apart checks lie, at most, where that can be told; of cron a minute is presumed."""
-        return self.every or timedelta(minutes=1)
+    def longest_gap(self) -> timedelta:
+        """How far apart two checks lie at most; of cron as the next 32 days show it, and no more than these."""
+        if self.every is not None:
+            return self.every
+        assert self.cron is not None
+        begun = datetime(2026, 1, 1, tzinfo=UTC)
+        moments = [begun + timedelta(minutes=n) for n in range(_SHOWN_MINUTES)]
+        hits = [one for one in moments if self.cron.matches(one)]
+        ends = [begun, *hits] if hits else [begun, moments[-1]]
+        return max(later - earlier for earlier, later in pairwise(ends))
 
 
 def schedule(text: str) -> Schedule:
