@@ -15,6 +15,8 @@
     │   ├── FenceRefused        a plan of operations breaks a rule of the fence (names the rule)
     │   ├── ReleaseFailed       an AMI release ended without success; says what was put back
     │   ├── SweepFailed         a sweep of Cloud Custodian left something out, or a fix did not hold (names each)
+    │   ├── MonitorsRefused     files of monitors are wrong (names file, line, field); the others were dealt with
+    │   ├── PulseManifestBroken what is published of monitors cannot be told, so nothing is changed
     │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
     │   ├── DestinationError    a database failed in a way that a retry does not change; no file is to blame
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
@@ -96,6 +98,14 @@ class ReleaseFailed(PermanentError):
 
 class SweepFailed(PermanentError):
     """Accounts or policies could not be looked at, or what was to be fixed is not; the message names each."""
+
+
+class MonitorsRefused(PermanentError):
+    """Some files of monitors are wrong; all others were dealt with."""
+
+
+class PulseManifestBroken(PermanentError):
+    """What is published of monitors cannot be told, so nothing is changed."""
 
 
 class NotificationRefused(PermanentError):

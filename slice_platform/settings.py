@@ -185,6 +185,16 @@ class Settings(BaseSettings):
     ops_channel: str = Field(
         default="platform-ops", description="Where people are told what jobs of operations changed."
     )
+    pulse_monitors_dir: Path = Field(
+        default=PACKAGE_DIR / "defs" / "pulse" / "monitors",
+        description="Directory of monitors as people keep them in git, one YAML per service: docs/pulse.md.",
+    )
+    pulse_uri: str | None = Field(
+        default=None, description="Where monitors are published: a directory or s3://...; default under `home`."
+    )
+    pulse_dir: Path | None = Field(
+        default=None, description="Directory that Heartbeat reads monitors from; default under `home`."
+    )
     notify_routes: Path = Field(
         default=PACKAGE_DIR / "defs" / "notifications.yaml",
         description="Which channel and whom Dagster's failures are told: docs/notifications.md.",
@@ -242,6 +252,14 @@ class Settings(BaseSettings):
     @property
     def propagator_root(self) -> str:
         return self.propagator_uri.rstrip("/") if self.propagator_uri else str(self.home_dir / "propagator")
+
+    @property
+    def pulse_root(self) -> str:
+        return self.pulse_uri.rstrip("/") if self.pulse_uri else str(self.home_dir / "pulse" / "published")
+
+    @property
+    def pulse_directory(self) -> Path:
+        return (self.pulse_dir or self.home_dir / "pulse" / "heartbeat").expanduser().absolute()
 
     @property
     def notify_attachments_root(self) -> str:

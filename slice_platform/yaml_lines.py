@@ -47,11 +47,11 @@ def read_yaml(path: Path) -> YamlFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: could not be read as UTF-8 text: {error}") from error
-    return parse_yaml(text, path)
+    return parse_yaml(path, text)
 
 
-def parse_yaml(text: str, path: Path) -> YamlFile:
-    """The same of text that was read already; `path` is what errors call it.
+def parse_yaml(path: Path, text: str) -> YamlFile:
+    """Parse text that is, or will be, the YAML file `path`.
 
     Raises:
         ContractError: it is not YAML or has a key twice; the message has the line.

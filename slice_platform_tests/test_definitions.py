@@ -10,8 +10,8 @@ import pytest
 
 from slice_platform.settings import PACKAGE_DIR
 
-DATASETS = ("custodian_findings", "flights", "fleet", "planes", "weather")
-BUSINESS = ("airport_delays", "carrier_punctuality", "open_findings", "tail_utilisation")
+DATASETS = ("custodian_findings", "flights", "fleet", "planes", "uptime", "weather")
+BUSINESS = ("airport_delays", "carrier_punctuality", "open_findings", "service_availability", "tail_utilisation")
 KEYS = {
     *(f"{tier}/{name}" for tier in ("raw", "curated") for name in DATASETS),
     *(f"business/{name}" for name in BUSINESS),
@@ -45,10 +45,12 @@ print(*sorted(schedule.name for schedule in found.schedules or []))
     ingest, refresh = [f"ingest_{name}" for name in DATASETS], [f"refresh_{name}" for name in (*BUSINESS, "planes")]
     corrections = ["rebuild", "replay", "retract"]
     others = ["compare_projections", "offload_fleet", "propagate"]
-    ops = ["custodian_sweep", *(f"ami_{what}_web" for what in ("release", "rollback", "prune"))]
+    pulse = [f"pulse_{what}" for what in ("publish", "sync", "probe")]
+    ops = ["custodian_sweep", *pulse, *(f"ami_{what}_web" for what in ("release", "rollback", "prune"))]
     assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others, *ops])
-    assert sensors == "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
-    scheduled = (*upkeep, "compare_projections", "custodian_sweep")
+    own = "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
+    assert sorted(sensors.split()) == sorted([*own.split(), "pulse_sensor"])
+    scheduled = (*upkeep, "compare_projections", "custodian_sweep", "pulse_probe")
     assert sorted(schedules.split()) == sorted(f"{job}_schedule" for job in scheduled)
 
 

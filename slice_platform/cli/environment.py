@@ -24,12 +24,16 @@ def project_dir() -> Path:
     )
 
 
-def prepare_environment() -> None:
-    """Every process started from here on sees the same lake and the same Dagster instance."""
+def prepare_environment(*, with_dagster: bool = True) -> None:
+    """Every process started from here on sees the same lake and the same Dagster instance.
+
+    A command `with_dagster` False runs on hosts that have no project and no instance, too.
+    """
     home = load_settings().home_dir
     home.mkdir(parents=True, exist_ok=True)
     os.environ["SLICE_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_HOME", str(project_dir()))
+    if with_dagster:
+        os.environ.setdefault("DAGSTER_HOME", str(project_dir()))
 
 
 def start_dagster(host: str, port: int, start_beside: Callable[[], str] | None = None) -> None:

@@ -14,6 +14,7 @@ from slice_platform.cli.custodian import custodian
 from slice_platform.cli.environment import prepare_environment
 from slice_platform.cli.local_aws import aws
 from slice_platform.cli.operations import ops
+from slice_platform.cli.pulse_commands import pulse
 from slice_platform.errors import PermanentError, SliceError, TransientError
 from slice_platform.lake.lake import LANDING, Lake, open_lake
 from slice_platform.settings import load_settings
@@ -33,12 +34,13 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Drop a file, query a table. State lies under SLICE_HOME (default .slice)."""
-    prepare_environment()
+    prepare_environment(with_dagster=context.invoked_subcommand != pulse.name)
 
 
-for command in (*COMMANDS, ami, aws, custodian, ops):
+for command in (*COMMANDS, ami, aws, custodian, ops, pulse):
     main.add_command(command)
 
 

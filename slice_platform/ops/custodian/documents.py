@@ -81,7 +81,7 @@ def _document(store: Store, key: str, root: str) -> YamlFile:
     with store.open(key) as opened:
         content = opened.read()
     try:
-        return parse_yaml(content.decode(), path)
+        return parse_yaml(path, content.decode())
     except UnicodeDecodeError as error:
         raise ContractError(f"{path}: could not be read as UTF-8 text: {error}") from error
     except ContractError as error:
