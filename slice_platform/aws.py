@@ -4,12 +4,12 @@ boto3 is imported late: a laptop has no need of it, and loading definitions must
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from slice_platform.errors import AccessRefused, StoreUnavailable
+from slice_platform.errors import AccessRefused, AwsUnavailable, StoreUnavailable, TransientError
 from slice_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def client(service: str, access: AwsAccess) -> Any:
 
 
 @contextmanager
-def told(verb: str, what: str) -> Iterator[None]:
+def told(verb: str, what: str, *, away: type[TransientError] = StoreUnavailable) -> Iterator[None]:
     """AWS's errors as ours.
 
     Raises:
         FileNotFoundError: there is no such object.
-        StoreUnavailable: AWS did not answer, or not now; every attempt was used up.
+        StoreUnavailable: AWS did not answer, or not now; every attempt was used up. Of what is no storage, `away`.
         AccessRefused: AWS refuses, and will again.
     """
     try:
@@ -72,14 +72,25 @@ def told(verb: str, what: str) -> Iterator[None]:
         # Told by its origin: whoever never calls AWS need not have boto3.
         if type(error).__module__.partition(".")[0] not in ("boto3", "botocore"):
             raise
-        raise _as_ours(error, verb, what) from error
+        raise _as_ours(error, verb, what, away) from error
 
 
-def _as_ours(error: Exception, verb: str, what: str) -> Exception:
+def of_aws(verb: str, what: str) -> AbstractContextManager[None]:
+    """As `told`, of everything in AWS that is no storage."""
+    return told(verb, what, away=AwsUnavailable)
+
+
+def code_of(error: Exception) -> str:
+    """AWS's own word for an error that an answer of its tells; empty for any other."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def _as_ours(error: Exception, verb: str, what: str, away: type[TransientError]) -> Exception:
     from botocore import exceptions  # noqa: PLC0415 -- as above
 
     if isinstance(error, exceptions.ClientError):
-        return _of_answer(error, verb, what)
+        return _of_answer(error, verb, what, away)
     wrong = (
         exceptions.NoCredentialsError,
         exceptions.PartialCredentialsError,
@@ -89,21 +100,22 @@ def _as_ours(error: Exception, verb: str, what: str) -> Exception:
     )
     if isinstance(error, wrong):
         return _refused(verb, what, error)
-    return StoreUnavailable(f"Could not {verb} {what!r}: {error}. {_AGAIN}")
+    return away(f"Could not {verb} {what!r}: {error}. {_AGAIN}")
 
 
-def _of_answer(error: Any, verb: str, what: str) -> Exception:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+def _of_answer(error: Any, verb: str, what: str, away: type[TransientError]) -> Exception:
+    code = code_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     if code in ("NoSuchKey", "404"):
         return FileNotFoundError(f"Could not {verb} {what!r}: there is no such object.")
     if status >= 500 or status in (408, 409, 412, 429) or code in _PASSING:
-        return StoreUnavailable(f"Could not {verb} {what!r}: {error}. {_AGAIN}")
+        return away(f"Could not {verb} {what!r}: {error}. {_AGAIN}")
     return _refused(verb, what, error)
 
 
 def _refused(verb: str, what: str, error: Exception) -> AccessRefused:
     return AccessRefused(
-        f"Could not {verb} {what!r}: {error}. AWS will say so again: check SLICE_LAKE_URI, the credentials and the "
-        "rights of the role, and AWS_REGION."
+        f"Could not {verb} {what!r}: {str(error).rstrip('.')}. AWS will say so again: check the name, the credentials "
+        "and the rights of the role, AWS_REGION, and for the lake SLICE_LAKE_URI. A laptop without an account has one "
+        "by `slice aws`."
     )

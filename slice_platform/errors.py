@@ -14,6 +14,7 @@
     │   ├── UpkeepRefused       what a table needs cannot be told for sure, so nothing is deleted
     │   ├── FenceRefused        a plan of operations breaks a rule of the fence (names the rule)
     │   ├── ReleaseFailed       an AMI release ended without success; says what was put back
+    │   ├── SweepFailed         a sweep of Cloud Custodian left something out, or a fix did not hold (names each)
     │   ├── MonitorsRefused     files of monitors are wrong (names file, line, field); the others were dealt with
     │   ├── PulseManifestBroken what is published of monitors cannot be told, so nothing is changed
     │   ├── NotificationRefused a notification cannot be sent as it is: payload, channel, attachment, token
@@ -21,6 +22,7 @@
     │   └── AccountingError     rows read, published, duplicate and rejected do not add up
     └── TransientError          the same call may succeed later: Dagster retries the run
         ├── StoreUnavailable    the object store or the disk did not do what was asked
+        ├── AwsUnavailable      AWS did not answer, or not now, to something that is no storage
         ├── LedgerUnavailable   the ledger's database did not do what was asked
         ├── DatasetBusy         another process works on the same dataset
         ├── DestinationUnavailable  a database that files are loaded into cannot be reached, or broke off
@@ -94,6 +96,10 @@ class ReleaseFailed(PermanentError):
     """An AMI release ended without success; the message says what was put back, and what a person has to do."""
 
 
+class SweepFailed(PermanentError):
+    """Accounts or policies could not be looked at, or what was to be fixed is not; the message names each."""
+
+
 class MonitorsRefused(PermanentError):
     """Some files of monitors are wrong; all others were dealt with."""
 
@@ -131,6 +137,10 @@ class TransientError(SliceError):
 
 class StoreUnavailable(TransientError):
     """The object store, disk or network failed; nothing is half-done."""
+
+
+class AwsUnavailable(TransientError):
+    """AWS did not answer, or not now; whether it did what was asked is for the next try to see."""
 
 
 class LedgerUnavailable(TransientError):

@@ -15,11 +15,13 @@ import pytest
 from slice_platform.lake.lake import Lake, open_lake
 from slice_platform.settings import load_settings
 from slice_platform_tests.cloud import CREDENTIALS, Cloud, running_cloud
+from slice_platform_tests.local_aws import empty_aws, local_aws, running_aws
 from slice_platform_tests.mariadb import MariaDb, running_mariadb
 from slice_platform_tests.postgres import Postgres, running_postgres
 from slice_platform_tests.samples import TRIPS, DatasetText
 
 _KNOBS = ("SLICE_", "DAGSTER_", "AWS_")
+__all__ = ["empty_aws", "local_aws", "running_aws"]  # fixtures that are written elsewhere
 
 
 @pytest.fixture(autouse=True)

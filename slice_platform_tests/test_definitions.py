@@ -10,8 +10,8 @@ import pytest
 
 from slice_platform.settings import PACKAGE_DIR
 
-DATASETS = ("flights", "fleet", "planes", "uptime", "weather")
-BUSINESS = ("airport_delays", "carrier_punctuality", "service_availability", "tail_utilisation")
+DATASETS = ("custodian_findings", "flights", "fleet", "planes", "uptime", "weather")
+BUSINESS = ("airport_delays", "carrier_punctuality", "open_findings", "service_availability", "tail_utilisation")
 KEYS = {
     *(f"{tier}/{name}" for tier in ("raw", "curated") for name in DATASETS),
     *(f"business/{name}" for name in BUSINESS),
@@ -44,11 +44,13 @@ print(*sorted(schedule.name for schedule in found.schedules or []))
     upkeep = [f"upkeep_{name}" for name in (*DATASETS, *BUSINESS)]
     ingest, refresh = [f"ingest_{name}" for name in DATASETS], [f"refresh_{name}" for name in (*BUSINESS, "planes")]
     corrections = ["rebuild", "replay", "retract"]
-    others = ["compare_projections", "offload_fleet", "propagate", "pulse_probe", "pulse_publish", "pulse_sync"]
-    assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others])
+    others = ["compare_projections", "offload_fleet", "propagate"]
+    pulse = [f"pulse_{what}" for what in ("publish", "sync", "probe")]
+    ops = ["custodian_sweep", *pulse, *(f"ami_{what}_web" for what in ("release", "rollback", "prune"))]
+    assert sorted(jobs.split()) == sorted([*upkeep, *ingest, *refresh, *corrections, *others, *ops])
     own = "landing_sensor refresh_sensor propagator_sensor alerts_sensor outbox_sensor"
     assert sorted(sensors.split()) == sorted([*own.split(), "pulse_sensor"])
-    scheduled = (*upkeep, "compare_projections", "pulse_probe")
+    scheduled = (*upkeep, "compare_projections", "custodian_sweep", "pulse_probe")
     assert sorted(schedules.split()) == sorted(f"{job}_schedule" for job in scheduled)
 
 
@@ -59,8 +61,8 @@ def refuse(*_): raise AssertionError("loading went to the network")
 socket.socket.connect = refuse
 from slice_platform.definitions import defs
 defs()
-heavy = ("boto3", "botocore", "s3fs", "psycopg", "pymysql", "redshift_connector", "adbc_driver_postgresql", "dlt",
-         "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas", "matplotlib", "sqlglot")
+heavy = ("boto3", "botocore", "c7n", "s3fs", "psycopg", "pymysql", "redshift_connector", "adbc_driver_postgresql",
+         "dlt", "dagster_aws", "dagster_pyspark", "pyspark", "moto", "pandas", "matplotlib", "sqlglot")
 print(*[name for name in heavy if name in sys.modules])
 """
     assert run_python(code, tmp_path).strip() == ""
@@ -82,6 +84,9 @@ def checkout(folder: Path) -> Path:
         ("business/carrier_punctuality/model.sql", "avg(arr_delay::", "avg(arrival::", "arrival"),
         ("business/carrier_punctuality/defs.yaml", "metric: rowCount", "metric: rowCont", "metric"),
         ("business/airport_delays/defs.yaml", "sort_key: [month, airport]", "sort_key: [month, airprt]", "sort_key"),
+        ("custodian/policies/s3.yml", "metadata: {severity: critical", "metadata: {severity: criticl", "severity"),
+        ("custodian/accounts.yaml", "allow_actions: true", "alow_actions: true", "alow_actions"),
+        ("custodian/defs.yaml", 'schedule: "0 3 * * *"', 'schedule: "3 o clock"', "schedule"),
     ],
 )
 def test_a_mistake_stops_loading_and_names_file_line_and_field(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from slice_platform.errors import SettingsError
@@ -35,13 +36,15 @@ def prepare_environment(*, with_dagster: bool = True) -> None:
         os.environ.setdefault("DAGSTER_HOME", str(project_dir()))
 
 
-def start_dagster(host: str, port: int) -> None:
-    """Become `dagster dev`; it ends with Ctrl-C."""
+def start_dagster(host: str, port: int, start_beside: Callable[[], str] | None = None) -> None:
+    """Become `dagster dev`; it ends with Ctrl-C. What `start_beside` starts has to end by itself then."""
     folder = project_dir()
     os.chdir(folder)
     # dagster dev prints that dg dev replaces it; dg dev does not read workspace.yaml, which names the location.
     os.environ["PYTHONWARNINGS"] = "ignore"
     command = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
     sys.stdout.write(f"The UI opens at http://{host}:{port} in about 15 seconds. Files: {load_settings().lake_root}\n")
+    if start_beside is not None:
+        sys.stdout.write(f"{start_beside()}\n")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *command])

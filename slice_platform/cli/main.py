@@ -8,8 +8,11 @@ from typing import Literal
 
 import click
 
+from slice_platform.cli.ami import ami
 from slice_platform.cli.business_commands import COMMANDS
+from slice_platform.cli.custodian import custodian
 from slice_platform.cli.environment import prepare_environment
+from slice_platform.cli.local_aws import aws
 from slice_platform.cli.operations import ops
 from slice_platform.cli.pulse_commands import pulse
 from slice_platform.errors import PermanentError, SliceError, TransientError
@@ -37,7 +40,7 @@ def main(context: click.Context) -> None:
     prepare_environment(with_dagster=context.invoked_subcommand != pulse.name)
 
 
-for command in (*COMMANDS, ops, pulse):
+for command in (*COMMANDS, ami, aws, custodian, ops, pulse):
     main.add_command(command)
 
 
@@ -322,11 +325,13 @@ def notify(
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
-def dev(host: str, port: int) -> None:
-    """Start the Dagster UI and the daemon, with sensors running."""
+@click.option("--no-aws", is_flag=True, help="Start no local AWS, which jobs of operations need on a laptop.")
+def dev(host: str, port: int, no_aws: bool) -> None:
+    """Start the Dagster UI and the daemon, with sensors running, and where no AWS is configured a local one."""
     from slice_platform.cli.environment import start_dagster
+    from slice_platform.cli.local_aws import start_beside_dagster
 
-    start_dagster(host, port)
+    start_dagster(host, port, None if no_aws else start_beside_dagster)
 
 
 @main.command()

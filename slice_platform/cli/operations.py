@@ -2,14 +2,16 @@
 
 import getpass
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from slice_platform.ops.fence import Outcome
+from slice_platform.errors import SliceError
+from slice_platform.ops.fence import Mandate, Outcome
 from slice_platform.ops.journal import Journal
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -31,6 +33,24 @@ def actor() -> str:
     return f"user {getpass.getuser()} on {socket.gethostname()}"
 
 
+@contextmanager
+def told(what: str, mandate: Mandate) -> Iterator[None]:
+    """What was told within the block is sent before the command ends, and so is its error; of plans alone none is."""
+    try:
+        yield
+    except SliceError as error:
+        if mandate.apply:
+            from slice_platform.components.operations import tell_failure
+
+            tell_failure(what, error, actor=mandate.actor)
+        raise
+    finally:
+        if mandate.apply:
+            from slice_platform.cli.notify import send_kept
+
+            send_kept()
+
+
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """What became of a plan that was told line by line already."""
     console.print(Text(outcome.summary()))
@@ -44,7 +64,10 @@ def print_log(journal: Journal, console: Console, *, most: int, job: str | None)
 
     heads = ("opened (UTC)", "job", "of", "by", "state")
     table = grid("Operations", "plan", *heads, right=("plan",))
-    for row in journal.latest(most=most, job=job):
+    if not (rows := journal.latest(most=most, job=job)):
+        console.print("No plan yet.")
+        return
+    for row in rows:
         table.add_row(
             str(row.id),
             f"{row.opened_at:%Y-%m-%d %H:%M:%S}",

@@ -4,6 +4,7 @@ import dagster as dg
 from dagster import DagsterRun
 
 from slice_platform.components.jarvis import run_link
+from slice_platform.errors import SliceError
 from slice_platform.notify.jarvis import notify
 from slice_platform.notify.slack_text import code
 from slice_platform.ops.fence import Limits, Outcome
@@ -80,3 +81,8 @@ def tell_outcome(outcome: Outcome, *, actor: str, run_id: str | None = None) -> 
         key=f"ops plan {outcome.plan_id} {outcome.state.value}",
         thread=run_id,
     )
+
+
+def tell_failure(what: str, error: SliceError, *, actor: str) -> None:
+    """The channel of operations is told that something was not done to its end. Of runs a hook of Dagster tells."""
+    notify(load_settings().ops_channel, f"by {actor}\n{code(str(error))}", heading=f"{what} failed")

@@ -72,6 +72,8 @@ class Outcome:
     def summary(self) -> str:
         """One line: what was done, or would be."""
         match self.state:
+            case PlanState.PLANNED | PlanState.DONE if not self.plan.changes:
+                return "nothing to do"
             case PlanState.PLANNED:
                 return f"dry run, nothing was changed: would {self.plan.summary()}"
             case PlanState.REFUSED | PlanState.FAILED:

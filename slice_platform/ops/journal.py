@@ -155,8 +155,8 @@ class Journal:
         with self.db.engine.connect() as connection:
             return [_act_of(row) for row in connection.execute(asked)]
 
-    def cut_short(self, job: str, target: str) -> list[Change]:
-        """Changes of earlier plans that began, and of which no end or failure was followed by a plan that was done."""
+    def unfinished(self, job: str, target: str) -> list[Change]:
+        """What plans that failed or were cut short did not get done for certain, since the last that was done."""
         with self.db.engine.connect() as connection:
             last_done = connection.scalar(
                 sa.select(sa.func.max(plans.c.id)).where(_of(job, target), plans.c.state == PlanState.DONE)
@@ -165,7 +165,8 @@ class Journal:
                 sa.select(acts)
                 .join(plans, plans.c.id == acts.c.plan_id)
                 .where(_of(job, target), plans.c.id > (last_done or 0))
-                .where(acts.c.state.in_([ActState.BEGUN, ActState.FAILED]), acts.c.begun_at.is_not(None))
+                .where(plans.c.state.in_([PlanState.RUNNING, PlanState.FAILED]))
+                .where(acts.c.state.not_in([ActState.DONE, ActState.SKIPPED]))
                 .order_by(acts.c.plan_id, acts.c.number)
             )
             return [_act_of(row).change for row in connection.execute(asked)]
