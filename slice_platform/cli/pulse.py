@@ -16,10 +16,11 @@ from slice_platform.components.pulse_runtime import (
     look,
     probe_round,
     published_store,
+    tell_failure,
     tell_problems,
     tell_refusal,
 )
-from slice_platform.errors import FenceRefused, MonitorsRefused
+from slice_platform.errors import FenceRefused, MonitorsRefused, SliceError
 from slice_platform.ops.fence import Mandate, Outcome
 from slice_platform.ops.journal import Journal, open_journal
 from slice_platform.ops.pulse import publish, sync
@@ -130,6 +131,11 @@ def _fenced(
         except FenceRefused as refused:
             tell_refusal(job, refused, mandate.actor, settings)
             send_kept()
+            raise
+        except SliceError as error:
+            if asked.apply:  # else a person reads it right now
+                tell_failure(job, target, error, settings)
+                send_kept()
             raise
     if done.outcome is not None:
         print_outcome(done.outcome, console)

@@ -1,5 +1,6 @@
 """Where Pulse of this deployment works, and who is told of it. Without Dagster: a host of Heartbeat has none."""
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from slice_platform.aws import AwsAccess
-from slice_platform.errors import FenceRefused, SettingsError
+from slice_platform.errors import FenceRefused, SettingsError, SliceError
 from slice_platform.lake.lake import LANDING
 from slice_platform.metadata_db import MetadataDb
 from slice_platform.notify.jarvis import notify
@@ -87,14 +88,25 @@ def tell_untold(states: UptimeStates, spec: PulseSpec, settings: Settings) -> No
 def tell_problems(job: str, target: str, problems: Sequence[Problem], settings: Settings) -> None:
     """The channel of operations is told of files that are wrong: once, however often the same is found."""
     lines = [str(one) for one in problems]
+    count = len({one.file for one in problems})
     digest = sha256("\n".join(lines).encode()).hexdigest()[:16]
     more = [f"and {len(lines) - _MOST_PROBLEMS} more"] if len(lines) > _MOST_PROBLEMS else []
     said = "Each stays in its last good version, or is left out if it has none. All others were dealt with."
     notify(
         settings.ops_channel,
         f"{said}\n{code(chr(10).join([*lines[:_MOST_PROBLEMS], *more]))}",
-        heading=f"{job} of {target}: {len({one.file for one in problems})} files of monitors are wrong",
+        heading=f"{job} of {target}: {'a file' if count == 1 else f'{count} files'} of monitors wrong",
         key=f"{job} {target} {digest}",
+    )
+
+
+def tell_failure(job: str, target: str, error: SliceError, settings: Settings) -> None:
+    """The channel of operations is told that a command failed; a cron that fails every minute is one message."""
+    notify(
+        settings.ops_channel,
+        quoted(str(error)),
+        heading=f"{job} of {target} failed on {socket.gethostname()}",
+        fingerprint=f"{job} {target} failed",
     )
 
 

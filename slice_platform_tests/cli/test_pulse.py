@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import slice_platform
+from slice_platform.cli.pulse_commands import pulse
 from slice_platform.ops.journal import open_journal
-from slice_platform.settings import load_settings
+from slice_platform.ops.pulse.monitor_file import read_monitors
+from slice_platform.settings import Settings, load_settings
 from slice_platform_tests.cli.conftest import Slice
 from slice_platform_tests.ops.pulse.monitors import BROKEN, http, write_files
 from slice_platform_tests.ops.pulse.servers import running_web
@@ -66,7 +69,26 @@ def test_a_bad_file_ends_with_1_after_the_good_ones_and_is_told(slice_: Slice, g
     done = slice_("pulse", "publish", "--apply")
     assert done.exit_code == 1 and "cart.yml:2: the file" in done.output and "write 1 monitor file" in done.output
     page = (tmp_path / "home" / "slack" / "platform-ops" / "index.html").read_text(encoding="utf-8")
-    assert "1 files of monitors are wrong" in page and "cart.yml:2" in page
+    assert "a file of monitors wrong" in page and "cart.yml:2" in page
+
+
+def test_a_sync_that_fails_under_a_cron_is_told_and_one_of_a_person_is_not(
+    slice_: Slice, git: Path, tmp_path: Path
+) -> None:
+    assert slice_("pulse", "sync").exit_code == 1 and not (tmp_path / "home" / "slack").exists()
+    assert slice_("pulse", "sync", "--apply").exit_code == 1
+    page = (tmp_path / "home" / "slack" / "platform-ops" / "index.html").read_text(encoding="utf-8")
+    assert "pulse_sync of" in page and "nothing was published there" in page
+
+
+def test_every_command_and_the_example_of_the_page_are_right() -> None:
+    page = (Path(slice_platform.__file__).parents[1] / "docs" / "pulse.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"slice pulse (\w+)", page)) == set(pulse.commands)
+    examples = [one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if one.startswith("- type")]
+    assert [read_monitors("shop.yml", one.encode()).problems for one in examples] == [()]
+    assert {f"SLICE_{name.upper()}" for name in Settings.model_fields if name.startswith("pulse_")} <= set(
+        re.findall(r"SLICE_[A-Z_]+", page)
+    )
 
 
 def test_a_mass_delete_is_refused_by_its_rule(slice_: Slice, git: Path, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_bad_file_fails_the_run_after_the_good_ones_and_is_told_once(pulse: De
     assert pulse.tick() == []  # it is not tried again until another version comes
     pulse.run("pulse_sync", "sync_monitors", apply=True)
     assert [one.splitlines()[0] for one in told()].count(
-        f"pulse_sync of {pulse.heartbeat}: 1 files of monitors are wrong"
+        f"pulse_sync of {pulse.heartbeat}: a file of monitors wrong"
     ) == 1
 
 

@@ -18,6 +18,9 @@ from slice_platform.ops.pulse.monitor_file import FILE_NAME
 
 _UNFINISHED = re.compile(rf"(?:{FILE_NAME.pattern}|{re.escape(RECORD)})\.[0-9a-f]{{32}}\.tmp")
 
+_MONITORS_MODE = 0o644  # Heartbeat refuses what others than the owner may write, whatever the umask of a cron says
+_RECORD_MODE = 0o600
+
 
 @dataclass(frozen=True)
 class HeartbeatDir:
@@ -102,6 +105,7 @@ class HeartbeatDir:
                 with aside.open("wb") as target:
                     target.write(content)
                     target.flush()
+                    os.fchmod(target.fileno(), _RECORD_MODE if path.name == RECORD else _MONITORS_MODE)
                     os.fsync(target.fileno())
                 os.utime(aside)  # fsync may have taken longer than Heartbeat looks back
                 if is_ours:

@@ -17,6 +17,10 @@ from slice_platform.yaml_lines import Place, YamlFile, parse_yaml
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\.yml")
 MOST_BYTES = 1_048_576
 _AT_LINE = re.compile(r"^.*?:(\d+): (.*)$", re.DOTALL)
+_HINTS = {
+    "mapping values|simple key": ". A list item is '- type: http', with a space",
+    "character '@'": ". Quote it: '@every 30s'",
+}
 _NO_LIST = "expected a list of monitors: begin with '- type: http'"
 
 
@@ -84,7 +88,7 @@ def _failed(name: str, content: bytes, problems: list[Problem]) -> MonitorFile:
 def _of_yaml(name: str, message: str) -> Problem:
     found = _AT_LINE.match(message)
     line, said = (int(found[1]), found[2]) if found else (1, message)
-    hint = ". A list item is '- type: http', with a space" if re.search("mapping values|simple key", said) else ""
+    hint = next((hint for sign, hint in _HINTS.items() if re.search(sign, said)), "")
     return Problem(name, line, "the file", f"{said}{hint}")
 
 

@@ -93,7 +93,7 @@ def _manifest_change(store: Store, contents: Mapping[str, bytes]) -> list[Change
     except PulseManifestBroken:
         known, reason = None, "the one that is there cannot be read"
     else:
-        reason = f"it names {len(contents)} files"
+        reason = f"it names {len(contents)} file{'' if len(contents) == 1 else 's'}"
     if known == wanted:
         return []
     undo = undo_record(store.path(MANIFEST), known.text().encode() if known else None)

@@ -20,6 +20,11 @@ def test_the_sample_of_the_blog_is_refused_with_its_line() -> None:
     assert problem.startswith("shop.yml:2: the file: not valid YAML") and "'- type: http', with a space" in problem
 
 
+def test_a_schedule_without_quotes_is_told_how_to_write_it() -> None:
+    (problem,) = told("- type: http\n  schedule: @every 30s\n")
+    assert problem.startswith("shop.yml:2: ") and problem.endswith("Quote it: '@every 30s'")
+
+
 def test_a_monitor_that_knocks_nowhere_is_refused_with_its_line() -> None:
     text = BROKEN.replace("-type", "- type").replace("\n ", "\n  ")
     assert told(text) == [

@@ -44,6 +44,16 @@ def test_an_edit_of_the_same_size_and_an_older_time_is_delivered_with_the_time_o
     assert before - 0.05 <= (way.heartbeat.path / "cart.yml").stat().st_mtime <= time.time() + 0.05
 
 
+def test_a_file_is_written_by_its_owner_alone_as_heartbeat_wants_it(way: Way) -> None:
+    before = os.umask(0)
+    try:
+        way.deliver(TWO)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in way.heartbeat.path.iterdir()}
+    assert modes == {"cart.yml": 0o644, "shop.yml": 0o644, RECORD: 0o600}
+
+
 def test_a_file_is_replaced_at_once_and_its_old_content_is_in_the_journal(way: Way) -> None:
     way.deliver(TWO)
     before = (way.heartbeat.path / "cart.yml").stat().st_ino
