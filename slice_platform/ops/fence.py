@@ -7,7 +7,7 @@ found when the plan is made and once more right before the act.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -91,17 +91,19 @@ def check(plan: Plan, limits: Limits) -> None:
     """
     for change in plan.changes:
         if change.removes and change.used_by:
-            _refuse(plan, "in_use", f"{change.kind} {change.resource} is used by {', '.join(change.used_by)}")
+            raise _refusal(plan, "in_use", f"{change.kind} {change.resource} is used by {', '.join(change.used_by)}")
     removed = plan.removals
     if (total := removed.total()) > limits.max_resources:
-        _refuse(plan, "max_resources", f"it removes {total} things, allowed are {limits.max_resources}")
+        raise _refusal(plan, "max_resources", f"it removes {total} things, allowed are {limits.max_resources}")
     for kind, count in removed.items():
         existing = plan.existing.get(kind)
         if existing is None or existing < count:
-            _refuse(plan, "known_total", f"it removes {count} of kind {kind!r}, and {existing!r} are said to exist")
+            raise _refusal(
+                plan, "known_total", f"it removes {count} of kind {kind!r}, and {existing!r} are said to exist"
+            )
         if count > limits.max_share * existing:
             share = f"{count} of {existing} {kind}s, {count / existing:.0%}"
-            _refuse(plan, "max_share", f"it removes {share}; allowed is {limits.max_share:.0%}")
+            raise _refusal(plan, "max_share", f"it removes {share}; allowed is {limits.max_share:.0%}")
 
 
 def carry_out(plan: Plan, mandate: Mandate, journal: Journal, hands: Hands) -> Outcome:
@@ -128,6 +130,13 @@ def carry_out(plan: Plan, mandate: Mandate, journal: Journal, hands: Hands) -> O
     return _act(plan, plan_id, journal, hands, mandate.tell)
 
 
+def refused(plan: Plan, mandate: Mandate, journal: Journal, *, rule: str, why: str) -> FenceRefused:
+    """The error of a plan that a rule of its own job refuses; like any other refusal it is in the journal."""
+    error = _refusal(plan, rule, why)
+    journal.close(journal.open(plan, actor=mandate.actor, is_dry_run=False), PlanState.REFUSED, str(error))
+    return error
+
+
 def _act(plan: Plan, plan_id: int, journal: Journal, hands: Hands, tell: Callable[[str], None]) -> Outcome:
     done: list[Change] = []
     skipped: list[Change] = []
@@ -147,8 +156,8 @@ def _act(plan: Plan, plan_id: int, journal: Journal, hands: Hands, tell: Callabl
     return Outcome(plan, plan_id, PlanState.DONE, tuple(done), tuple(skipped))
 
 
-def _refuse(plan: Plan, rule: str, why: str) -> NoReturn:
-    raise FenceRefused(
+def _refusal(plan: Plan, rule: str, why: str) -> FenceRefused:
+    return FenceRefused(
         f"{plan.job} of {plan.target}: refused by the rule {rule}: {why}. Nothing was changed. Look at the plan; "
         + _WAYS_ON.get(rule, "where it is right, mend what keeps it."),
         rule=rule,

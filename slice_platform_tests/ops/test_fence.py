@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slice_platform.errors import AccessRefused, DatasetBusy, FenceRefused
-from slice_platform.ops.fence import Limits, Mandate, Outcome, carry_out, check
+from slice_platform.ops.fence import Limits, Mandate, Outcome, carry_out, check, refused
 from slice_platform.ops.journal import ActState, Journal, PlanState, open_journal
 from slice_platform.ops.plan import Change, Plan
 from slice_platform.settings import load_settings
@@ -124,3 +124,10 @@ def test_one_target_is_worked_on_by_one_process_at_a_time(journal: Journal) -> N
         journal.alone("tidy", "shelf"),
     ):
         pytest.fail("two processes have it")
+
+
+def test_a_refusal_by_a_rule_of_the_job_is_on_record_like_any_other(journal: Journal) -> None:
+    error = refused(plan(GONE), Mandate("ann", apply=True), journal, rule="canary", why="the canary is ill")
+    assert error.rule == "canary" and "refused by the rule canary: the canary is ill. Nothing was changed" in str(error)
+    row = journal.latest()[0]
+    assert (row.state, row.actor, row.error) == (PlanState.REFUSED, "ann", str(error))

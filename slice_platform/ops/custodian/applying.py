@@ -10,7 +10,7 @@ from slice_platform.ops.custodian.fixing import JOB, Fix, FixingHands, fixes_of,
 from slice_platform.ops.custodian.looking import Swept, count, look_at
 from slice_platform.ops.custodian.runner import Custodian
 from slice_platform.ops.custodian.standing import Diff
-from slice_platform.ops.fence import Mandate, Outcome, carry_out
+from slice_platform.ops.fence import Mandate, Outcome, carry_out, refused
 from slice_platform.ops.journal import Journal
 
 
@@ -67,11 +67,12 @@ class Applier:
     def _one(self, target: Target, fixes: tuple[Fix, ...], held: str | None) -> Applied:
         begun = Applied(target, len(fixes))
         if not target.account.allow_actions:
-            why = _refused(target, "allow_list", "allow_actions is off for this account in accounts.yaml")
-            was_asked_for = self.mandate.apply and target.account.account_id in self.named
-            return replace(begun, problem=why) if was_asked_for else replace(begun, note=why)
+            why = "allow_actions is off for this account in accounts.yaml"
+            if self.mandate.apply and target.account.account_id in self.named:
+                return replace(begun, problem=self._refused(target, fixes, "allow_list", why))
+            return replace(begun, note=f"{JOB} of {target}: refused by the rule allow_list: {why}.")
         if held is not None:
-            return replace(begun, problem=held)
+            return replace(begun, problem=self._refused(target, fixes, "canary", held))
         try:
             outcome = self._carried_out(target, fixes)
         except FenceRefused as refused:
@@ -110,6 +111,9 @@ class Applier:
             problem = f"A second look at {begun.target} does not show it fixed: {told}."
         return replace(begun, looks=looks, unfixed=unfixed, problem=problem)
 
+    def _refused(self, target: Target, fixes: tuple[Fix, ...], rule: str, why: str) -> str:
+        return str(refused(plan_of(target, fixes, {}), self.mandate, self.journal, rule=rule, why=why))
+
     def _held_back(
         self, target: Target, looks: Mapping[Target, tuple[Look, ...]], done: Iterable[Applied]
     ) -> str | None:
@@ -118,12 +122,11 @@ class Applier:
             return None
         for one in done:  # also another region of the canary itself
             if one.target.account.canary and not one.went_well:
-                return _refused(target, "canary", f"it did not go well in the canary {one.target}: {one.problem}")
+                return f"it did not go well in the canary {one.target}: {str(one.problem).rstrip('.')}"
         allowed = [one.account_id for one in self.known if one.allow_actions]
         if target.account.canary or allowed == [target.account.account_id]:
             return None
-        why = self._without_canary(looks)
-        return None if why is None else _refused(target, "canary", why)
+        return self._without_canary(looks)
 
     def _without_canary(self, looks: Mapping[Target, tuple[Look, ...]]) -> str | None:
         """Why no canary could show how it goes; None where each was looked at as a whole."""
@@ -137,7 +140,3 @@ class Applier:
             if failed := [look for look in looks[place] if look.error is not None]:
                 return f"the canary {place} could not be looked at: {failed[0].error}"
         return None
-
-
-def _refused(target: Target, rule: str, why: str) -> str:
-    return f"{JOB} of {target}: refused by the rule {rule}: {why}. Nothing was changed there."
