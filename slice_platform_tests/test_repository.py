@@ -51,6 +51,7 @@ def test_lock_files_name_no_package_index(lock: Path) -> None:
     [
         ("dev.lock", ("local", "demo", "aws", "dev")),
         ("aws.lock", ("aws",)),
+        ("custodian.lock", ("aws", "custodian")),
         ("spark.lock", ("spark",)),
         ("bench.lock", ("bench",)),
     ],
@@ -71,7 +72,7 @@ def test_extras_are_locked_to_the_versions_of_development() -> None:
         lock.name: set(re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock.read_text(), re.MULTILINE)) for lock in LOCKS
     }
     development = dict(pinned["dev.lock"])
-    for name in ("aws.lock", "spark.lock", "bench.lock"):
+    for name in ("aws.lock", "custodian.lock", "spark.lock", "bench.lock"):
         other = {(package, version) for package, version in pinned[name] if package in development}
         assert other <= pinned["dev.lock"], f"{name} and dev.lock cannot be installed together"
 

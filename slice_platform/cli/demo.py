@@ -15,6 +15,7 @@ from slice_platform.cli.answers import print_rows
 from slice_platform.cli.business_demo import show_late_file, show_repair, show_way_back
 from slice_platform.cli.made_tables import print_made_tables
 from slice_platform.cli.notify import send_kept
+from slice_platform.cli.ops_demo import show_operations
 from slice_platform.cli.propagate_demo import propagate_demo
 from slice_platform.cli.refreshing import refresh_tables
 from slice_platform.cli.runs import ingest_all
@@ -79,6 +80,8 @@ def run_demo(console: Console) -> None:
     show_way_back(console)
     console.rule("7. Tables in databases, from files that an analyst drops")
     propagate_demo(settings, console)
+    console.rule("8. Operations: a release, a sweep and a probe, in an AWS on this machine")
+    show_operations(console)
     send_kept()
     console.print(f"[green]Every figure agrees with the source.[/] {time.monotonic() - started:.0f} seconds.")
     console.print(_NEXT, highlight=False)

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 def seed_accounts(local: "LocalAws") -> None:
-    """Fill the two accounts, which are empty."""
+    """Fill the two accounts, which are empty. Ids are the same each time, so that a sweep knows again what it found."""
+    from moto.moto_api._internal import mock_random  # noqa: PLC0415 -- moto is imported when the server starts
+
     from slice_platform.local.aws import ACCOUNT, OTHER_ACCOUNT, OTHER_ROLE, REGION  # noqa: PLC0415 -- it imports us
 
+    mock_random.seed(1)
     _seed_first(local, Caller(ACCOUNT, REGION))
     _seed_other(local, Caller(OTHER_ACCOUNT, REGION), OTHER_ROLE)
+    mock_random.seed()  # what is made later has ids of its own
 
 
 def _seed_first(local: "LocalAws", caller: Caller) -> None:

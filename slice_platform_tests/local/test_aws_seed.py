@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -157,3 +159,21 @@ def test_the_page_names_every_operation_of_the_overlay() -> None:
     refreshes, builds = InstanceRefreshes(0).operations, Builds(0).operations
     names = {name for _, name in (*OF_GROUPS, *OF_IMAGES, *OF_TEMPLATES, *refreshes, *builds)}
     assert {name for name in names if f"`{name}`" not in PAGE} == set()
+
+
+def test_what_is_there_at_the_start_has_the_same_ids_in_every_process(local_aws: LocalAws) -> None:
+    """A sweep after a restart knows again what it found before."""
+    code = """
+from slice_platform.local.aws import running_local_aws
+with running_local_aws() as local:
+    ec2 = local.client("ec2")
+    print(*sorted(one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]))
+    print(*sorted(one["ImageId"] for one in ec2.describe_images(Owners=["self"])["Images"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    volumes, images = done.stdout.splitlines()
+    ec2 = local_aws.client("ec2")
+    assert volumes.split() == sorted(one["VolumeId"] for one in ec2.describe_volumes()["Volumes"])
+    assert images.split() == sorted(one["ImageId"] for one in ec2.describe_images(Owners=["self"])["Images"])
+    made = ec2.create_volume(AvailabilityZone="ap-south-1a", Size=1)["VolumeId"]
+    assert made not in volumes.split()

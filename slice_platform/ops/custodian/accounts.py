@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from slice_platform.aws import AwsAccess
-from slice_platform.errors import ContractError
+from slice_platform.errors import SettingsError
 from slice_platform.ops.custodian.documents import checked, document, entries
 from slice_platform.yaml_lines import YamlFile
 
@@ -90,10 +90,10 @@ def chosen_accounts(accounts: Iterable[Account], names: Iterable[str]) -> tuple[
     """The accounts of these names or numbers; all, where none is named.
 
     Raises:
-        ContractError: there is no such account.
+        SettingsError: there is no such account.
     """
     known, wanted = tuple(accounts), set(names)
     if unknown := wanted - {label for one in known for label in (one.name, one.account_id)}:
         there = ", ".join(map(str, known)) or "none"
-        raise ContractError(f"Choosing accounts: there is none called {min(unknown)!r}; there are: {there}.")
+        raise SettingsError(f"Choosing accounts: there is none called {min(unknown)!r}; there are: {there}.")
     return tuple(one for one in known if not wanted or wanted & {one.name, one.account_id})

@@ -79,9 +79,10 @@ class Applier:
                 return replace(begun, note=str(refused))
             return replace(begun, problem=str(refused))
         except SliceError as error:
-            return self._looked_again(begun, fixes, str(error)) if self.mandate.apply else _failed(begun, error)
+            begun = replace(begun, problem=str(error))
+            return self._looked_again(begun, fixes) if self.mandate.apply else begun
         begun = replace(begun, outcome=outcome)
-        return self._looked_again(begun, fixes, None) if self.mandate.apply else begun
+        return self._looked_again(begun, fixes) if self.mandate.apply else begun
 
     def _carried_out(self, target: Target, fixes: tuple[Fix, ...]) -> Outcome:
         existing = {}
@@ -93,7 +94,7 @@ class Applier:
         hands = FixingHands(self.custodian, target, self.swept, by_name)
         return carry_out(plan_of(target, fixes, existing), self.mandate, self.journal, hands)
 
-    def _looked_again(self, begun: Applied, fixes: tuple[Fix, ...], problem: str | None) -> Applied:
+    def _looked_again(self, begun: Applied, fixes: tuple[Fix, ...]) -> Applied:
         """A second look, after the acts: what they were for must not be found any more."""
         names = {policy.name for fix in fixes for policy in fix.policies}
         policies = [policy for policy in self.swept.policies if policy.name in names]
@@ -103,6 +104,7 @@ class Applier:
             one for look in looks for one in look.findings if (one.key.policy, one.key.resource_id) in planned
         )
         unsure = [f"{look.scope.policy}: {look.error}" for look in looks if look.error is not None]
+        problem = begun.problem
         if problem is None and (unfixed or unsure):
             told = "; ".join([*(f"still found: {one}" for one in unfixed), *unsure])
             problem = f"A second look at {begun.target} does not show it fixed: {told}."
@@ -112,28 +114,30 @@ class Applier:
         self, target: Target, looks: Mapping[Target, tuple[Look, ...]], done: Iterable[Applied]
     ) -> str | None:
         """Why this place has to wait for a canary; None where it need not."""
-        allowed = [one.account_id for one in self.known if one.allow_actions]
-        if not self.mandate.apply or target.account.canary or allowed == [target.account.account_id]:
+        if not self.mandate.apply:
             return None
-        canaries = [one for one in self.known if one.canary]
-        seen = {one.account.account_id for one in looks}
-        if not canaries:
-            return _refused(target, "canary", "no account of accounts.yaml is a canary: mark one")
-        for canary in canaries:
-            if canary.account_id not in seen:
-                return _refused(target, "canary", f"the canary {canary} is not part of this sweep: name it, too")
-        for place in (one for one in looks if one.account.canary):
-            if failed := [look for look in looks[place] if look.error is not None]:
-                return _refused(target, "canary", f"the canary {place} could not be looked at: {failed[0].error}")
-        for one in done:
+        for one in done:  # also another region of the canary itself
             if one.target.account.canary and not one.went_well:
                 return _refused(target, "canary", f"it did not go well in the canary {one.target}: {one.problem}")
+        allowed = [one.account_id for one in self.known if one.allow_actions]
+        if target.account.canary or allowed == [target.account.account_id]:
+            return None
+        why = self._without_canary(looks)
+        return None if why is None else _refused(target, "canary", why)
+
+    def _without_canary(self, looks: Mapping[Target, tuple[Look, ...]]) -> str | None:
+        """Why no canary could show how it goes; None where each was looked at as a whole."""
+        canaries, seen = [one for one in self.known if one.canary], {one.account.account_id for one in looks}
+        if not canaries:
+            return "no account of accounts.yaml is a canary: mark one"
+        for canary in canaries:
+            if canary.account_id not in seen:
+                return f"the canary {canary} is not part of this sweep: name it, too"
+        for place in (one for one in looks if one.account.canary):
+            if failed := [look for look in looks[place] if look.error is not None]:
+                return f"the canary {place} could not be looked at: {failed[0].error}"
         return None
 
 
 def _refused(target: Target, rule: str, why: str) -> str:
     return f"{JOB} of {target}: refused by the rule {rule}: {why}. Nothing was changed there."
-
-
-def _failed(begun: Applied, error: SliceError) -> Applied:
-    return replace(begun, problem=str(error))

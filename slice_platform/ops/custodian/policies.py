@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from slice_platform.aws import AwsAccess
-from slice_platform.errors import ContractError
+from slice_platform.errors import SettingsError
 from slice_platform.ops.custodian.documents import checked, documents, entries
 from slice_platform.yaml_lines import YamlFile
 
@@ -86,13 +86,13 @@ def chosen(policies: Iterable[Policy], names: Iterable[str]) -> tuple[Policy, ..
     """The policies of these names; all, where none is named.
 
     Raises:
-        ContractError: there is no policy of a name.
+        SettingsError: there is no policy of a name.
     """
     known = {one.name: one for one in policies}
     wanted = list(names) or list(known)
     for name in wanted:
         if name not in known:
-            raise ContractError(f"Choosing policies: there is none called {name!r}; there are: {', '.join(known)}.")
+            raise SettingsError(f"Choosing policies: there is none called {name!r}; there are: {', '.join(known)}.")
     return tuple(one for name, one in known.items() if name in wanted)
 
 

@@ -19,6 +19,7 @@ from slice_platform.ops.custodian.library import require_c7n
 
 _MOST_ERROR = 800  # characters of a log that an error quotes
 _KINDLY_SECONDS = 5.0  # between asking a process to end and killing it
+_FAILED_ONES = "The following policies had errors while executing"
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}(: | - )")
 C7N = (sys.executable, "-m", "c7n.cli")  # the one of this environment, whatever the PATH says
 
@@ -63,7 +64,7 @@ class CustodianProcess:
             policies = room / "policies.json"
             policies.write_text(f'{{"policies": [{", ".join(documents.values())}]}}')
             ended = self._process([*self._command(target, room, is_dry_run=is_dry_run), str(policies)], room)
-            return {name: _answer(room / "out" / name, ended, target) for name in documents}
+            return {name: _answer(room / "out", name, ended, target) for name in documents}
 
     def _command(self, target: Target, room: Path, *, is_dry_run: bool) -> list[str]:
         account = target.account
@@ -93,14 +94,16 @@ class CustodianProcess:
             return _Ended(code, log.read().decode(errors="replace"), self.timeout_seconds)
 
     def _environment(self, room: Path) -> dict[str, str]:
-        """Ours, with a home in which nothing lies; credentials that lie in the real one are still found."""
-        real, home = Path.home() / ".aws", str(room / "home")
-        own = {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache", "XDG_CONFIG_HOME": f"{home}/.config"}
-        files = {"AWS_SHARED_CREDENTIALS_FILE": real / "credentials", "AWS_CONFIG_FILE": real / "config"}
+        """Ours, with a home in which nothing lies but the credentials of the real one."""
+        real, home = Path.home() / ".aws", room / "home"
+        home.mkdir()
+        if real.is_dir():
+            (home / ".aws").symlink_to(real)
+        own = {"HOME": str(home), "XDG_CACHE_HOME": f"{home}/.cache", "XDG_CONFIG_HOME": f"{home}/.config"}
         found = {**os.environ, **own, "AWS_MAX_ATTEMPTS": str(self.access.attempts), "AWS_RETRY_MODE": "standard"}
         if self.access.endpoint_url is not None:
             found["AWS_ENDPOINT_URL"] = self.access.endpoint_url
-        return {**{name: str(path) for name, path in files.items()}, **found}
+        return found
 
 
 @dataclass(frozen=True)
@@ -111,16 +114,26 @@ class _Ended:
     log: str
     timeout_seconds: float
 
+    @property
+    def failed(self) -> frozenset[str]:
+        """The policies that c7n names at the end as those that broke off."""
+        _, _, named = self.log.rpartition(_FAILED_ONES)
+        return frozenset(re.findall(r"^ - (\S+)", named, re.MULTILINE)) if _FAILED_ONES in self.log else frozenset()
+
     def why(self) -> str:
         if self.code is None:
             return f"custodian did not end within {self.timeout_seconds:g} s and was killed"
-        return f"custodian ended with exit code {self.code} and no result"
+        return f"custodian ended with exit code {self.code} and did not finish it"
 
 
-def _answer(folder: Path, ended: _Ended, target: Target) -> Answer:
-    """What c7n wrote of one policy. Without resources.json it failed, whatever the exit code says."""
+def _answer(out: Path, name: str, ended: _Ended, target: Target) -> Answer:
+    """What c7n wrote of one policy. Without resources.json it failed, whatever the exit code says.
+
+    With it, too, if c7n names it among those that failed: the file is written before the actions.
+    """
+    folder = out / name
     written = folder / "resources.json"
-    if ended.code in (0, 2) and written.exists():
+    if ended.code in (0, 2) and written.exists() and name not in ended.failed:
         was = json.loads((folder / "metadata.json").read_text())["config"]["account_id"]
         if was != target.account.account_id:
             why = f"the credentials in use are of account {was}, not of {target.account}: correct accounts.yaml"

@@ -92,7 +92,7 @@ class Sweeper:
 
         Raises:
             DatasetBusy: another sweep is under way.
-            ContractError: the selection names what there is not.
+            SettingsError: the selection names what there is not.
         """
         part = selection or Selection()
         swept = _swept(book, part)

@@ -32,7 +32,7 @@ def role(account: str) -> str:
 
 @dataclass
 class Accounts:
-    """The running stand-in. What is in `denied` (`Action=DescribeImages`) is refused as EC2 refuses it."""
+    """The running stand-in. Requests that hold what is in `denied` are refused, as EC2 refuses them."""
 
     url: str = ""
     denied: set[bytes] = field(default_factory=set)
@@ -68,7 +68,8 @@ class _Gate:
         environ["wsgi.input"] = BytesIO(body)
         if b"Action=AssumeRole" in body and REFUSING.encode() in body:
             return _refused(_DENIED, start)
-        if any(one in body for one in self._accounts.denied):
+        request = f"{environ['REQUEST_METHOD']} {environ.get('HTTP_HOST')}{environ['PATH_INFO']} ".encode() + body
+        if any(one in request for one in self._accounts.denied):
             return _refused(_UNAUTHORIZED, start)
         if b"Action=AssumeRole" in body and SILENT.encode() in body:
             self._accounts.is_over.wait(_HOLD_SECONDS)

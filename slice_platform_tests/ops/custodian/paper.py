@@ -59,4 +59,4 @@ class PaperCustodian:
             self.acted += [(account, name, bucket) for bucket in found_now]
             self.broken[account][name] = [one for one in found if one != only or one in self.stubborn]
             found = found_now
-        return Answer(tuple(json.dumps({"Name": bucket, "Tags": []}) for bucket in found))
+        return Answer(tuple(json.dumps({"Name": bucket, "InstanceId": bucket, "Tags": []}) for bucket in found))

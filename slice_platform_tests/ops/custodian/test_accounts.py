@@ -79,7 +79,7 @@ def test_accounts_are_chosen_by_name_or_number(tmp_path: Path) -> None:
     dev, prod = accounts(tmp_path, TWO)
     assert chosen_accounts((dev, prod), []) == (dev, prod)
     assert chosen_accounts((dev, prod), ["prod"]) == chosen_accounts((dev, prod), ["222222222222"]) == (prod,)
-    with pytest.raises(ContractError, match=r"none called 'prd'; there are: dev \(012345678901\), prod"):
+    with pytest.raises(SettingsError, match=r"none called 'prd'; there are: dev \(012345678901\), prod"):
         chosen_accounts((dev, prod), ["prd"])
 
 

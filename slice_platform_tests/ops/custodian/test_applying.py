@@ -56,7 +56,7 @@ def test_what_was_found_and_fixed_in_one_sweep_is_in_the_journal_with_what_it_wa
     assert (row.state, row.actor) == (PlanState.DONE, "ann")
     acts = sweeper.journal.acts(row.id)
     assert {act.state for act in acts} == {ActState.DONE}
-    assert json.loads(acts[0].change.undo) == {"Name": "canary-a", "Tags": []}
+    assert json.loads(acts[0].change.undo) == {"Name": "canary-a", "InstanceId": "canary-a", "Tags": []}
 
 
 def test_policies_that_are_not_critical_change_nothing(sweeper_of: SweeperOf) -> None:
@@ -112,6 +112,17 @@ def test_where_the_canary_is_not_mended_the_others_stay_untouched(sweeper_of: Sw
     assert "does not show it fixed: still found: public: canary-b" in canary
     assert "refused by the rule canary: it did not go well in the canary" in prod
     assert {one.key.resource_id for one in report.diff.new} == {"canary-b", "prod-a", "prod-b"}
+
+
+def test_another_region_of_a_canary_that_is_not_mended_stays_untouched_as_well(sweeper_of: SweeperOf) -> None:
+    """Machines have regions, unlike buckets: paper finds the same ones in each."""
+    two = CANARY.model_copy(update={"regions": ("ap-south-1", "eu-west-1")})
+    custodian = PaperCustodian({"canary": {"public": ["a"]}}, stubborn={"a"})
+    machines = replace(policy("public"), resource="aws.ec2")
+    report = swept(sweeper_of, custodian, replace(book(two), policies=(machines,)))
+    first, second = report.problems()
+    assert "does not show it fixed" in first and "refused by the rule canary" in second
+    assert len(custodian.acted) == 1
 
 
 def test_where_the_canary_cannot_be_looked_at_the_others_stay_untouched(sweeper_of: SweeperOf) -> None:

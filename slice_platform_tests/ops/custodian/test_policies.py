@@ -116,7 +116,7 @@ def test_a_policy_for_one_resource_asks_for_it_before_all_else_and_for_no_other(
 def test_a_policy_that_is_not_there_cannot_be_chosen(tmp_path: Path) -> None:
     policies = read(tmp_path, GOOD)
     assert chosen(policies, []) == policies
-    with pytest.raises(ContractError, match="none called 'opne'; there are: open-buckets"):
+    with pytest.raises(SettingsError, match="none called 'opne'; there are: open-buckets"):
         chosen(policies, ["opne"])
 
 

@@ -74,11 +74,32 @@ def test_a_policy_that_breaks_off_has_failed_and_the_others_have_answered(
     assert "exit code 2" in str(answers["images"].error) and "not authorized" in str(answers["images"].error)
 
 
+def test_a_policy_whose_action_is_refused_has_failed_though_it_found_its_resource(
+    custodian: CustodianProcess, accounts: Accounts
+) -> None:
+    """c7n writes resources.json before it acts, so the file alone says nothing of the action."""
+    s3 = accounts.client("s3")
+    for bucket in ("refusing", "willing"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    act = {"resource": "aws.s3", "actions": [{"type": "set-public-block"}]}
+    documents = {
+        name: json.dumps({"name": name, "filters": [{"Name": name}], **act}) for name in ("refusing", "willing")
+    }
+    accounts.denied.add(f"PUT {accounts.url.removeprefix('http://')}/refusing".encode())
+    try:
+        answers = custodian.run(HERE, documents, is_dry_run=False)
+    finally:
+        accounts.denied.clear()
+    assert answers["refusing"].resources is None and "PutPublicAccessBlock" in str(answers["refusing"].error)
+    assert answers["willing"].error is None
+    assert s3.get_public_access_block(Bucket="willing")["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+
+
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_without_resources_json_a_policy_failed_whatever_the_exit_code_says(tmp_path: Path, code: int) -> None:
     answers = program(tmp_path, f"sys.exit({code})").run(HERE, {"buckets": BUCKETS}, is_dry_run=True)
     assert answers["buckets"].resources is None
-    assert f"exit code {code} and no result: it wrote no log" in str(answers["buckets"].error)
+    assert f"exit code {code} and did not finish it: it wrote no log" in str(answers["buckets"].error)
 
 
 def test_resources_of_a_process_that_was_killed_do_not_count(tmp_path: Path) -> None:
@@ -126,15 +147,21 @@ def _interrupt(*_: object) -> None:
 
 def test_each_process_has_a_home_of_its_own_and_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "real"))
+    (tmp_path / "real" / ".aws" / "sso").mkdir(parents=True)
     told = tmp_path / "told"
-    text = f"pathlib.Path({str(told)!r}).write_text(json.dumps([sys.argv, dict(os.environ)]))"
+    text = (
+        "home = pathlib.Path.home(); seen = [str(one.relative_to(home)) for one in home.rglob('*')]; "
+        "of_aws = os.listdir(home / '.aws'); "
+        f"pathlib.Path({str(told)!r}).write_text(json.dumps([sys.argv, dict(os.environ), seen, of_aws]))"
+    )
     program(tmp_path, text).run(HERE, {"buckets": BUCKETS}, is_dry_run=True)
-    arguments, environment = json.loads(told.read_text())
+    arguments, environment, seen, of_aws = json.loads(told.read_text())
     assert arguments[arguments.index("--cache-period") + 1] == "0" and "--dryrun" in arguments
     assert environment["HOME"] != str(tmp_path / "real") and environment["XDG_CACHE_HOME"].startswith(
         environment["HOME"]
     )
-    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == str(tmp_path / "real" / ".aws" / "credentials")
+    assert (seen, of_aws) == ([".aws"], ["sso"]), "credentials are found, and nothing else"
+    assert (tmp_path / "real" / ".aws" / "sso").is_dir()
     assert not Path(environment["HOME"]).parent.exists(), "nothing of it is left behind"
 
 
