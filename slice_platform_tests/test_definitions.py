@@ -84,6 +84,7 @@ def checkout(folder: Path) -> Path:
         ("business/carrier_punctuality/model.sql", "avg(arr_delay::", "avg(arrival::", "arrival"),
         ("business/carrier_punctuality/defs.yaml", "metric: rowCount", "metric: rowCont", "metric"),
         ("business/airport_delays/defs.yaml", "sort_key: [month, airport]", "sort_key: [month, airprt]", "sort_key"),
+        ("pulse/defs.yaml", "flapping_minutes: 30", "flaping_minutes: 30", "flaping_minutes"),
         ("custodian/policies/s3.yml", "metadata: {severity: critical", "metadata: {severity: criticl", "severity"),
         ("custodian/accounts.yaml", "allow_actions: true", "alow_actions: true", "alow_actions"),
         ("custodian/defs.yaml", 'schedule: "0 3 * * *"', 'schedule: "3 o clock"', "schedule"),

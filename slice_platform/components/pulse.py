@@ -9,10 +9,11 @@ from slice_platform.components.operations import FenceConfig
 from slice_platform.components.pulse_jobs import PROBE_OP, SYNC_OP, ProbeConfig, probe_job, publish_job, sync_job
 from slice_platform.components.pulse_runtime import heartbeat_dir, published_store
 from slice_platform.components.runtime import is_in_flight
+from slice_platform.errors import PulseManifestBroken
 from slice_platform.ops.pulse.manifest import read_manifest
 from slice_platform.ops.pulse.spec import PulseSpec
 from slice_platform.ops.pulse.sync import behind
-from slice_platform.settings import load_settings
+from slice_platform.settings import Settings, load_settings
 
 
 class Pulse(dg.Component):
@@ -50,11 +51,9 @@ def pulse_sensor(job: dg.JobDefinition, spec: PulseSpec) -> dg.SensorDefinition:
         description="Brings published monitors into Heartbeat's directory, and puts back what somebody changed there.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        settings = load_settings()
-        manifest = read_manifest(published_store(settings))
-        if manifest is None:
+        todo = _to_do(load_settings())
+        if todo is None:
             return dg.SkipReason("Nothing is published yet: slice pulse publish --apply")
-        todo = behind(manifest, heartbeat_dir(settings))
         result = ask(context, {job.name: digest_of(todo)} if todo else {})
         config = dg.RunConfig(ops={SYNC_OP: FenceConfig(apply=True)})
         requests = [dg.RunRequest(run_config=config, tags=dict(one.tags)) for one in result.run_requests or []]
@@ -62,6 +61,18 @@ def pulse_sensor(job: dg.JobDefinition, spec: PulseSpec) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=requests, cursor=result.cursor, skip_reason=said)
 
     return sensor
+
+
+def _to_do(settings: Settings) -> tuple[str, ...] | None:
+    """What a sync would look at; None where nothing is published.
+
+    What cannot be told is to do, too: the run that is asked for fails, and by that people learn of it.
+    """
+    try:
+        manifest = read_manifest(published_store(settings))
+        return None if manifest is None else behind(manifest, heartbeat_dir(settings))
+    except PulseManifestBroken as error:
+        return (str(error),)
 
 
 def probe_schedule(job: dg.JobDefinition, spec: PulseSpec) -> dg.ScheduleDefinition:

@@ -113,6 +113,15 @@ def test_a_mass_delete_is_refused_told_by_its_rule_and_can_be_allowed(pulse: Dep
     assert pulse.run("pulse_sync", "sync_monitors", apply=True, max_share=1.0).success and pulse.there() == {}
 
 
+def test_a_manifest_that_cannot_be_read_is_asked_for_so_that_people_learn_of_it(pulse: Deployment) -> None:
+    pulse.publish(TWO)
+    pulse.settle()
+    Store(load_settings().pulse_root).write(MANIFEST, b"{")
+    (run,) = pulse.settle()
+    assert "Nothing is changed by it. Publish again" in str(run.get_step_failure_events()[0])
+    assert pulse.there() == TWO and pulse.tick() == []  # again, ever more rarely
+
+
 def test_limits_are_those_of_the_component(
     tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

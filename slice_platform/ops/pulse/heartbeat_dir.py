@@ -34,7 +34,7 @@ class HeartbeatDir:
         for name, sha256 in record.claims.items():
             content = self.content(name)
             if content is not None and sha256_of(content) == sha256:
-                record.files[name] = content.decode("utf-8")
+                record.files[name] = content.decode("utf-8", "replace")  # one that leaves may be anything
         record.claims.clear()
         return record
 

@@ -5,7 +5,7 @@ import gzip
 import http.client
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -54,8 +54,7 @@ class Answer:
 def probe_http(monitor: HttpMonitor, endpoint: str, deadline: Deadline) -> None:
     """Raises NotUpError where it is not up, CannotTellError where that cannot be told."""
     url = web_address(endpoint)
-    answers = _answers(monitor, url, deadline)
-    for answer in answers:
+    for answer in _answers(monitor, url, deadline):
         judge(answer, monitor.check.response)
     if monitor.check.response.json_:
         raise CannotTellError("all else is as expected, but check.response.json is judged by Heartbeat alone")
@@ -79,34 +78,29 @@ def judge(answer: Answer, wanted: HttpResponse) -> None:
             raise NotUpError(f"its body has {one!r}, which is a sign of trouble")
 
 
-def _answers(monitor: HttpMonitor, url: SplitResult, deadline: Deadline) -> list[Answer]:
+def _answers(monitor: HttpMonitor, url: SplitResult, deadline: Deadline) -> Iterator[Answer]:
     """The answer of the first address that gives one, or with `mode: all` that of each."""
-    answers, last = list[Answer](), NotUpError("no address was asked")
-    for family, ip in addresses_of(url.hostname or "", _port(url), monitor):
+    addresses = addresses_of(url.hostname or "", _port(url), monitor)
+    if monitor.mode == "any":
+        yield _followed(monitor, url, addresses, deadline)
+        return
+    for at in addresses:
         try:
-            answers.append(_followed(monitor, url, (family, ip), deadline))
+            yield _followed(monitor, url, [at], deadline)
         except NotUpError as error:
-            last = error
-            if monitor.mode == "all":
-                raise NotUpError(f"{ip}: {error}") from error
-        if answers and monitor.mode == "any":
-            return answers
-    if not answers:
-        raise last
-    return answers
+            raise NotUpError(f"{at[1]}: {error}") from error
 
 
-def _followed(monitor: HttpMonitor, url: SplitResult, at: Address, deadline: Deadline) -> Answer:
+def _followed(monitor: HttpMonitor, url: SplitResult, addresses: Sequence[Address], deadline: Deadline) -> Answer:
     """The answer at the end of the redirects that are allowed."""
     request = _first(monitor, url)
-    answer = _asked(monitor, request, at, deadline)
+    answer = _asked(monitor, request, addresses, deadline)
     for _ in range(monitor.max_redirects):
         target = answer.headers.get("location")
         if answer.status not in _REDIRECTS or target is None:
             return answer
         request = _redirected(request, answer.status, target)
-        at = addresses_of(request.host, _port(request.url), monitor)[0]
-        answer = _asked(monitor, request, at, deadline)
+        answer = _asked(monitor, request, addresses_of(request.host, _port(request.url), monitor), deadline)
     if monitor.max_redirects and answer.status in _REDIRECTS:
         where = without_user(request.url.geturl())
         raise NotUpError(f"it redirects more than {monitor.max_redirects} times, at last from {where}")
@@ -136,7 +130,18 @@ def _redirected(request: _Request, status: int, target: str) -> _Request:
     return _Request("GET", url, headers, None)
 
 
-def _asked(monitor: HttpMonitor, request: _Request, at: Address, deadline: Deadline) -> Answer:
+def _asked(monitor: HttpMonitor, request: _Request, addresses: Sequence[Address], deadline: Deadline) -> Answer:
+    """The answer of the first address that gives one."""
+    last = NotUpError("no address was asked")
+    for at in addresses:
+        try:
+            return _asked_at(monitor, request, at, deadline)
+        except NotUpError as error:
+            last = error
+    raise last
+
+
+def _asked_at(monitor: HttpMonitor, request: _Request, at: Address, deadline: Deadline) -> Answer:
     is_tls = request.url.scheme == "https"
     with (
         connected(*at, _port(request.url), deadline) as plain,

@@ -32,7 +32,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Result:
-    """One check. `latency_ms` is from the first packet to the end of what was checked; None where nothing answered."""
+    """One check. `latency_ms` is from looking up the name to the end of what was checked; None where it is not up."""
 
     endpoint: Endpoint
     checked_at: datetime  # UTC

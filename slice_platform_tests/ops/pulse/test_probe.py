@@ -84,6 +84,16 @@ def test_another_host_learns_no_password_by_a_redirect(web: Web) -> None:
     assert "Authorization" in first.asked[0][2] and "Authorization" not in web.asked[0][2]
 
 
+def test_with_mode_all_each_address_has_to_be_up(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = int(web.url.rsplit(":", 1)[1])
+    both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("127.0.0.9", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    url, host = f"http://shop.test:{port}/", f"shop.test:{port}"
+    assert said(http("shop", url)) == "up" == said(tcp("shop", host))
+    assert said(http("shop", url, "mode: all")) == "down: 127.0.0.9: connection refused"
+    assert said(tcp("shop", host, "mode: all")) == "down: 127.0.0.9: connection refused"
+
+
 def test_a_password_in_a_url_is_used_and_never_shown(web: Web) -> None:
     web.asked.clear()
     (result,) = found(http("shop", f"{web.url}/".replace("://", "://ann:pw@")))
