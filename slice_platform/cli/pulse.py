@@ -14,6 +14,7 @@ from slice_platform.cli.tables import counted, grid
 from slice_platform.components.pulse_runtime import (
     heartbeat_dir,
     look,
+    monitors_to_run,
     probe_round,
     published_store,
     tell_failure,
@@ -84,7 +85,7 @@ def sync_dir(directory: Path | None, asked: Asked, console: Console) -> None:
 def probe_dir(directory: Path | None, console: Console, *, is_recorded: bool, only_due: bool) -> None:
     """Run the monitors and print what each endpoint said. A service that is down is no error of the command."""
     settings = load_settings()
-    spec, path = load_spec(settings.defs_dir), directory or settings.pulse_directory
+    spec, path = load_spec(settings.defs_dir), directory or monitors_to_run(settings)
     done = probe_round(settings, spec, path, only_due=only_due) if is_recorded else look(spec, path)
     _print_problems(done.unread, console, below=path)
     _print_results(done.results, console)

@@ -7,7 +7,7 @@ from slice_platform.components.asked import digest_of
 from slice_platform.components.job_requests import ask
 from slice_platform.components.operations import FenceConfig
 from slice_platform.components.pulse_jobs import PROBE_OP, SYNC_OP, ProbeConfig, probe_job, publish_job, sync_job
-from slice_platform.components.pulse_runtime import heartbeat_dir, published_store
+from slice_platform.components.pulse_runtime import heartbeat_dir, monitors_to_run, published_store
 from slice_platform.components.runtime import is_in_flight
 from slice_platform.errors import PulseManifestBroken
 from slice_platform.ops.pulse.manifest import read_manifest
@@ -88,9 +88,9 @@ def probe_schedule(job: dg.JobDefinition, spec: PulseSpec) -> dg.ScheduleDefinit
         description="Runs the monitors that are due, where there is no Heartbeat.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        directory = load_settings().pulse_directory
+        directory = monitors_to_run(load_settings())
         if not any(directory.glob("*.yml")):
-            return dg.SkipReason(f"No monitors in {directory}: publish them, and the sensor brings them.")
+            return dg.SkipReason(f"No monitors in {directory}: add one, docs/pulse.md tells how.")
         if is_in_flight(context.instance, job.name):
             return dg.SkipReason("The last round is still under way.")
         return dg.RunRequest(run_config=dg.RunConfig(ops={PROBE_OP: ProbeConfig(only_due=True)}))

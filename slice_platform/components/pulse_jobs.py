@@ -11,6 +11,7 @@ from slice_platform.components.pulse_runtime import (
     PROBE,
     Probed,
     heartbeat_dir,
+    monitors_to_run,
     probe_round,
     published_store,
     tell_problems,
@@ -82,7 +83,7 @@ def probe_job(spec: PulseSpec) -> dg.JobDefinition:
     def op(context: dg.OpExecutionContext, config: ProbeConfig) -> None:
         settings = load_settings()
         with told_to_dagster():
-            done = probe_round(settings, spec, settings.pulse_directory, only_due=config.only_due)
+            done = probe_round(settings, spec, monitors_to_run(settings), only_due=config.only_due)
         for problem in done.unread:
             context.log.warning(f"Not run: {problem}")
         for alert in done.alerts:

@@ -49,6 +49,12 @@ def heartbeat_dir(settings: Settings, path: Path | None = None) -> HeartbeatDir:
     return HeartbeatDir((path or settings.pulse_directory).expanduser().absolute())
 
 
+def monitors_to_run(settings: Settings) -> Path:
+    """Heartbeat's directory once monitors were brought there; before that those in git, as on a laptop."""
+    brought = settings.pulse_directory
+    return brought if brought.is_dir() else settings.pulse_monitors_dir
+
+
 def look(spec: PulseSpec, directory: Path) -> Probed:
     """Check every endpoint of the directory's monitors now; nothing is kept, and nobody is told."""
     found = _brought(directory)

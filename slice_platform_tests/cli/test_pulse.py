@@ -156,3 +156,11 @@ def test_a_host_of_heartbeat_needs_neither_the_project_nor_dagster(slice_: Slice
     slice_("pulse", "sync", "--dir", str(tmp_path / "monitors.d"), "--apply")
     call("--apply")
     assert (tmp_path / "host" / "ledger.db").exists() and len(list((tmp_path / "monitors.d").glob("*.yml"))) == 2
+
+
+def test_what_was_brought_is_run_and_before_that_what_is_in_git(slice_: Slice, git: Path) -> None:
+    assert git and slice_("pulse", "probe", "--no-record").output.count("down") == 2
+    slice_("pulse", "publish", "--apply")
+    slice_("pulse", "sync", "--apply")
+    write_files(git, {"cart.yml": http("cart")})  # not published yet
+    assert slice_("pulse", "probe", "--no-record").output.count("down") == 2
