@@ -13,10 +13,10 @@ from slice_platform.components.operations import FenceConfig, actor_of, outcome_
 from slice_platform.components.runtime import told_to_dagster
 from slice_platform.ops.ami.account import Account
 from slice_platform.ops.ami.prune import prune
-from slice_platform.ops.ami.release import Releaser, Service, rollback_target
-from slice_platform.ops.ami.releases import STEPS, Releases, Step
+from slice_platform.ops.ami.release import Releaser
+from slice_platform.ops.ami.releases import STEPS, Releases, Step, rollback_target
 from slice_platform.ops.ami.rollout import rollback
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.ops.fence import Mandate, Outcome
 from slice_platform.ops.journal import Journal, open_journal
 from slice_platform.settings import Settings, load_settings
@@ -106,7 +106,7 @@ def rollback_job(service: Service) -> dg.JobDefinition:
         def work(journal: Journal, account: Account, mandate: Mandate) -> Outcome:
             versions = account.versions(service.spec.launch_template)
             to = config.to_version or rollback_target(Releases(journal.db), service.name, versions)
-            return rollback(account, service.spec, journal, mandate, to_version=to)
+            return rollback(account, service, journal, mandate, to_version=to)
 
         _carry_out(context, config, service, work)
 
@@ -124,7 +124,7 @@ def prune_job(service: Service) -> dg.JobDefinition:
     @dg.op(name=f"prune_{service.name}", pool=_pool(service))
     def prune_images(context: dg.OpExecutionContext, config: FenceConfig) -> None:
         def work(journal: Journal, account: Account, mandate: Mandate) -> Outcome:
-            return prune(account, service.spec, journal, mandate)
+            return prune(account, service, journal, mandate)
 
         _carry_out(context, config, service, work)
 

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slice_platform.errors import SettingsError
-from slice_platform.ops.ami.release import Service
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.yaml_lines import YamlFile, read_yaml
 
 COMPONENT = "AmiRelease"

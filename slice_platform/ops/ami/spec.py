@@ -1,5 +1,6 @@
 """What a release of one service is: its image, its template, its group, and how careful to be."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -88,3 +89,12 @@ class ReleaseSpec(_Spec):
         if (self.packer is None) == (self.codebuild is None):
             raise ValueError("expected either `packer` or `codebuild`")
         return self
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is released: its name, its YAML, and the folder of that."""
+
+    name: str
+    spec: ReleaseSpec
+    folder: Path

@@ -146,7 +146,7 @@ def test_pruning_that_would_take_too_much_is_refused_and_the_release_stands(
     release = shop.known()
     assert (release.state, release.reached) == (ReleaseState.RUNNING, Step.REFRESH)
     assert len(shop.images(branch="main")) == 9
-    del shop.spec["limits"]
+    shop.spec["limits"] = Limits(max_share=1.0, max_resources=50)
     shop.release()
     Walker(shop.local).prove(most_images=3)
 
