@@ -8,6 +8,7 @@ the group, the version before is put back, and the release says so.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from slice_platform.errors import FenceRefused, PermanentError, ReleaseFailed
 from slice_platform.ops.ami.account import Account, TemplateVersion
@@ -97,6 +98,7 @@ class Releaser:
         self.mandate.tell(self._image_build(release).validate())
         now = default_of(self.account, self._spec.launch_template)
         group = self.account.group(self._spec.auto_scaling_group)
+        self._rollout(release).refresher.check(now.template_id)
         self.mandate.tell(
             f"{self._spec.launch_template} has version {now.number} ({now.image_id}) as its default, "
             f"{group.name} has {len(group.instance_versions)} instances"
@@ -135,7 +137,13 @@ class Releaser:
         rollout = self._rollout(release)
         name, to, refresh_id = self._spec.auto_scaling_group, release.version or 0, release.refresh_id
         change = Change("refresh", "auto-scaling group", name, self._reason(release), removes=False)
-        outcome = self._carry_out(REFRESH_JOB, (change,), lambda: ends.append(rollout.to_version(to, refresh_id)))
+        try:
+            outcome = self._carry_out(REFRESH_JOB, (change,), lambda: ends.append(rollout.to_version(to, refresh_id)))
+        except PermanentError as error:  # the version is the default, and whatever is launched has it
+            if not self.mandate.apply:
+                raise
+            release = self._mark(release, state=ReleaseState.ROLLING_BACK, error=str(error))
+            self._roll_back(release, None)
         if ends and not ends[0].is_success:
             release = self._mark(release, state=ReleaseState.ROLLING_BACK, error=str(ends[0]))
             self._roll_back(release, ends[0])
@@ -146,7 +154,7 @@ class Releaser:
 
     # --- where it goes wrong
 
-    def _roll_back(self, release: Release, end: RefreshEnd | None) -> None:
+    def _roll_back(self, release: Release, end: RefreshEnd | None) -> NoReturn:
         """The version before is back, and the release has ended without success.
 
         Raises:

@@ -50,7 +50,7 @@ class Faults:
 
     def _strike(self, request: Any) -> AWSResponse:
         if self.fault in _CODES:
-            return _answer(request, *_CODES[self.fault])
+            return answer(request, *_CODES[self.fault])
         if self.fault in ("answer lost", "killed after"):
             _send(request)
         if self.fault.startswith("killed"):
@@ -83,7 +83,7 @@ def _send(request: Any) -> None:
     urlopen(asked).close()  # noqa: S310 -- our own http
 
 
-def _answer(request: Any, status: int, code: str) -> AWSResponse:
+def answer(request: Any, status: int, code: str) -> AWSResponse:
     body = f"<Response><Errors><Error><Code>{code}</Code><Message>as asked</Message></Error></Errors></Response>"
     if "autoscaling" in request.headers.get("Authorization", b"").decode():
         body = f"<ErrorResponse><Error><Code>{code}</Code><Message>as asked</Message></Error></ErrorResponse>"

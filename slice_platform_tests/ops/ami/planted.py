@@ -14,8 +14,8 @@ from slice_platform.local.aws import ACCOUNT, REGION, LocalAws
 from slice_platform.local.aws_moto import set_age
 from slice_platform.local.aws_overlay import Caller
 from slice_platform.ops.ami.account import Account
-from slice_platform.ops.ami.release import Releaser
 from slice_platform.ops.ami.prune import prune
+from slice_platform.ops.ami.release import Releaser
 from slice_platform.ops.ami.releases import STEPS, Release, Releases, Step, rollback_target
 from slice_platform.ops.ami.rollout import rollback
 from slice_platform.ops.ami.spec import ReleaseSpec, Service
@@ -64,7 +64,7 @@ class Shop:
         return open_journal(load_settings(home=self.home, lock_timeout_seconds=30))
 
     def releaser(self, journal: Journal, commit: str = COMMIT, *, apply: bool = True) -> Releaser:
-        mandate = self._mandate(apply=apply)
+        mandate = self.mandate(apply=apply)
         return Releaser(self.service, commit, self.account, journal, mandate, self.home / "ami")
 
     def release(self, commit: str = COMMIT, *, apply: bool = True, until: Step = STEPS[-1]) -> list[Outcome | None]:
@@ -80,15 +80,15 @@ class Shop:
 
     def prune(self, *, apply: bool = True) -> Outcome:
         with self.journal() as journal:
-            return prune(self.account, self.service, journal, self._mandate(apply=apply))
+            return prune(self.account, self.service, journal, self.mandate(apply=apply))
 
     def roll_back(self, to_version: int | None = None) -> Outcome:
         """To that version, or to where a rollback goes that names none."""
         with self.journal() as journal:
             to = to_version or rollback_target(Releases(journal.db), "shop", self.account.versions("shop"))
-            return rollback(self.account, self.service, journal, self._mandate(), to_version=to)
+            return rollback(self.account, self.service, journal, self.mandate(), to_version=to)
 
-    def _mandate(self, *, apply: bool = True) -> Mandate:
+    def mandate(self, *, apply: bool = True) -> Mandate:
         return Mandate("ann", apply, self.service.spec.limits, self.told.append)
 
     def release_then(self, mend: Callable[[], None], commit: str = COMMIT) -> None:
