@@ -36,7 +36,7 @@ def refused(
 
 
 @contextmanager
-def before(access: AwsAccess, service: str, call: str, do: Callable[[], None]) -> Iterator[None]:
+def before(access: AwsAccess, service: str, call: str, do: Callable[[], object]) -> Iterator[None]:
     """Right before the first of these calls somebody else does this."""
     left = [do]
 
