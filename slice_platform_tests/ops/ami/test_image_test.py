@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from slice_platform.errors import AccessRefused, ReleaseFailed
+from slice_platform.errors import AccessRefused, AwsUnavailable, ReleaseFailed
 from slice_platform.ops.ami.account import ROLE_TAG
 from slice_platform.ops.ami.image_test import TESTED, ImageTrial
 from slice_platform.ops.ami.packer_template import Marks
 from slice_platform.ops.ami.spec import ImageTest
-from slice_platform_tests.ops.ami.aws_hooks import changed
+from slice_platform_tests.ops.ami.aws_hooks import changed, refused
 from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop, shop  # noqa: F401 -- a fixture
 from slice_platform_tests.ops.ami.walker import Walker
 
@@ -149,6 +149,15 @@ def _is_over(instance: dict[str, Any]) -> bool:
 def test_a_health_url_with_other_braces_is_refused() -> None:
     with pytest.raises(ValidationError, match="expected no other braces than {private_ip} and {public_ip}: 'ip'"):
         ImageTest.model_validate({"health_url": "http://{ip}/health"})
+
+
+def test_no_capacity_for_the_instance_is_a_matter_of_time(shop: Shop) -> None:  # noqa: F811
+    with (
+        refused(shop.account.access, "ec2", "RunInstances", "InsufficientInstanceCapacity", status=500),
+        pytest.raises(AwsUnavailable, match="InsufficientInstanceCapacity.*can be repeated"),
+    ):
+        trial(shop, check=["true"]).run(any_image(shop))
+    Walker(shop.local).prove()
 
 
 @pytest.mark.parametrize("spec", [{}, {"check": ["true"], "health_url": "http://x"}])
