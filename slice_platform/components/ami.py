@@ -22,6 +22,8 @@ from slice_platform.ops.journal import Journal, open_journal
 from slice_platform.settings import Settings, load_settings
 
 RELEASE_PREFIX, ROLLBACK_PREFIX, PRUNE_PREFIX = "ami_release_", "ami_rollback_", "ami_prune_"
+_MAX_RUNTIME = "dagster/max_runtime"  # Dagster's own tag, in seconds
+_SPARE_SECONDS = 3600  # for all that has no time-out of its own
 _SAID = {
     Step.VALIDATE: "Packer accepts the template; launch template and group are there.",
     Step.BUILD: "The image of the commit is built, once, and tagged.",
@@ -88,7 +90,7 @@ def release_job(service: Service) -> dg.JobDefinition:
         f"{service.spec.auto_scaling_group}, or the version before is put back. Without `apply` it is only planned.",
         config=for_each_step,
         hooks={notify_on_failure(load_settings().ops_channel)},
-        tags={"slice/service": service.name},
+        tags=_tags(service),
     )
     def job() -> None:
         before = ops[0]()
@@ -145,7 +147,7 @@ def _job(service: Service, prefix: str, does: tuple[dg.OpDefinition, dg.ConfigMa
         config=mapping,
         description=f"{what} Without `apply` it is only planned.",
         hooks={notify_on_failure(load_settings().ops_channel)},
-        tags={"slice/service": service.name},
+        tags=_tags(service),
     )
     def job() -> None:
         op()
@@ -190,6 +192,15 @@ def _report(context: dg.OpExecutionContext, outcome: Outcome | None, mandate: Ma
     context.log.info(outcome.summary())
     context.add_output_metadata(outcome_metadata(outcome))
     tell_outcome(outcome, actor=mandate.actor, run_id=context.run_id)
+
+
+def _tags(service: Service) -> dict[str, str]:
+    """Dagster ends no run of the service before the service's own time-outs have: a rollback must not be cut short."""
+    spec, build = service.spec, service.spec.packer or service.spec.codebuild
+    assert build is not None
+    # Of a refresh: another's is waited for, ours, its cancelling, and the same on the way back, twice each.
+    longest = 2 * build.timeout_seconds + 2 * spec.test.timeout_seconds + 12 * spec.refresh.timeout_seconds
+    return {"slice/service": service.name, _MAX_RUNTIME: str(int(longest) + _SPARE_SECONDS)}
 
 
 def _pool(service: Service) -> str:
