@@ -25,6 +25,7 @@ class Image:
     tags: Mapping[str, str]
     snapshots: tuple[str, ...]
     facts: str
+    is_protected: bool = False  # from being deregistered
 
     @property
     def commit(self) -> str | None:
@@ -200,6 +201,7 @@ def _image(told: Mapping[str, Any]) -> Image:
         tags=tags_of(told),
         snapshots=tuple(one["SnapshotId"] for one in disks if "SnapshotId" in one),
         facts=_facts(told),
+        is_protected=str(told.get("DeregistrationProtection", "")).startswith("enabled"),
     )
 
 

@@ -57,6 +57,7 @@ class Refresher:
             if (running := self._running()) is not None:
                 if _leads_to(running, wanted):
                     return str(running["InstanceRefreshId"])
+                self.tell(f"{self.group_name} is refreshed by another: {running['InstanceRefreshId']} is waited for")
                 self._wait_for(str(running["InstanceRefreshId"]))
             elif (started := self._started(wanted)) is not None:
                 return started
@@ -105,6 +106,17 @@ class Refresher:
         after = self._until_ended(refresh_id)
         why = f"it took longer than {self.spec.timeout_seconds:g} s, and was then {after.status}"
         return after if after.is_success else RefreshEnd(refresh_id, TIMED_OUT, why, after.percent)
+
+    def stop(self) -> None:
+        """No refresh of the group goes on: one that does, whoever began it, is cancelled, and has ended.
+
+        Raises:
+            ReleaseFailed: it did not end in time.
+        """
+        if (running := self._running()) is not None:
+            self.tell(f"refresh {running['InstanceRefreshId']} of {self.group_name} is under way: it is cancelled")
+            self._cancel()
+            self._wait_for(str(running["InstanceRefreshId"]))
 
     def left_behind(self, image_id: str) -> list[str]:
         """Instances of the group that run another image."""
@@ -177,7 +189,6 @@ class Refresher:
         return next((one for one in told["InstanceRefreshes"] if one["Status"] not in _ENDED), None)
 
     def _wait_for(self, refresh_id: str) -> None:
-        self.tell(f"{self.group_name} is refreshed by another: {refresh_id} is waited for")
         end = self._until_ended(refresh_id)
         if end.status not in _ENDED:
             raise ReleaseFailed(

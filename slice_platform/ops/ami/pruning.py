@@ -81,6 +81,9 @@ def image_users(stock: Stock, gone: Collection[tuple[str, int]] = ()) -> dict[st
             users[version.image_id].append(f"{version.template_name} version {version.number}")
     for instance in stock.instances:
         users[instance.image_id].append(instance.id)
+    for image in stock.images:
+        if image.is_protected:
+            users[image.id].append("its own protection from being deregistered")
     for image_id in stock.under_way:
         users[image_id].append("a release that is under way")
     for group in stock.groups:

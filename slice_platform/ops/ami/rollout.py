@@ -90,6 +90,7 @@ class _Back:
         if change.kind == _TEMPLATE:
             set_default(self.rollout.account, self.rollout.spec.launch_template, self.version)
         else:
+            self.rollout.refresher.stop()  # on its way to where nobody wants to be
             self.said = self.rollout.back_to(self.version, None)
 
 
@@ -126,7 +127,14 @@ def _roll_back(account: Account, spec: ReleaseSpec, journal: Journal, mandate: M
     reason = f"version {to_version} in place of {now.number}"
     changes = (
         Change("set default", _TEMPLATE, template, reason, undo, removes=False),
-        Change("refresh", _GROUP, spec.auto_scaling_group, f"to version {to_version}", undo, removes=False),
+        Change(
+            "refresh",
+            _GROUP,
+            spec.auto_scaling_group,
+            f"to version {to_version}; one under way is cancelled",
+            undo,
+            removes=False,
+        ),
     )
     target = f"{spec.auto_scaling_group} in {account.id()}/{account.region}"
     hands = _Back(Rollout(account, spec, mandate.tell), to_version)

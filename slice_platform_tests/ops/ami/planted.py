@@ -93,16 +93,20 @@ class Shop:
 
     def release_then(self, mend: Callable[[], None], commit: str = COMMIT) -> None:
         """A release during which, once its refresh has ended, `mend` is called: before the way back begins."""
+        self.when_told("the refresh did not succeed", mend)
+        self.release(commit)
+
+    def when_told(self, words: str, do: Callable[[], None]) -> None:
+        """Once a line with these words is told, this is done."""
         told = self.told.append
 
         class Told(list[str]):
             def append(self, line: str) -> None:
                 told(line)
-                if line.startswith("the refresh did not succeed"):
-                    mend()
+                if words in line:
+                    do()
 
         self.told = Told()
-        self.release(commit)
 
     def known(self, commit: str = COMMIT) -> Release:
         with self.journal() as journal:

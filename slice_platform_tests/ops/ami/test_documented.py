@@ -28,15 +28,18 @@ def test_every_option_stands_in_the_table(model: type[BaseModel]) -> None:
 
 def rights() -> set[str]:
     (policy,) = re.findall(r"```json\n(.*?)```", DOC, re.DOTALL)
-    asked: list[str | list[str]] = [one["Action"] for one in json.loads(policy)["Statement"]]
-    return {action for given in asked for action in ([given] if isinstance(given, str) else given)}
+    found: set[str] = set()
+    for statement in json.loads(policy)["Statement"]:
+        given = statement["Action"]
+        found |= {given} if isinstance(given, str) else set(given)
+    return found
 
 
 def test_the_rights_are_those_of_every_call_that_is_made(shop: Shop) -> None:  # noqa: F811
     made: set[str] = set()
 
     def look(event_name: str, **_: Any) -> None:
-        _, service, operation = event_name.split(".")
+        service, operation = event_name.split(".")[1:]
         made.add(f"{service.replace('-', '')}:{operation}")
 
     access = shop.account.access

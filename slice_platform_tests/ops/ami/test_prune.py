@@ -139,6 +139,19 @@ def test_what_only_an_override_of_a_mixed_group_uses_stays(shop: Shop) -> None:
     assert (versions(shop), commits(shop)) == ({1, 5, 6}, {"old0", "old4", "old5"})
 
 
+def test_an_image_that_is_protected_from_being_deregistered_stays(shop: Shop) -> None:
+    protected = image_of(shop, "old1")
+
+    def protect(told: dict[str, Any]) -> None:
+        for one in told["Images"]:
+            if one["ImageId"] == protected:
+                one["DeregistrationProtection"] = "enabled-with-cooldown"
+
+    with changed(shop.account.access, "ec2", "DescribeImages", protect):
+        shop.prune()
+    assert commits(shop) == {"old1", "old4", "old5"}
+
+
 def test_the_version_to_roll_back_to_stays(shop: Shop) -> None:
     shop.ec2.modify_launch_template(LaunchTemplateName="shop", DefaultVersion="3")
     shop.release()

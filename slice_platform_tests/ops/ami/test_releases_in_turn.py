@@ -93,6 +93,19 @@ def test_a_rollback_goes_to_the_version_before_a_release_whose_pruning_was_refus
     assert (shop.default()["VersionNumber"], shop.running()) == (before, running)
 
 
+def test_a_rollback_by_hand_cancels_the_refresh_that_goes_wrong(shop: Shop) -> None:  # noqa: F811
+    running = shop.running()
+    shop.release(until=Step.PROMOTE)
+    shop.have_refresh("hang")
+    shop.autoscaling.start_instance_refresh(AutoScalingGroupName="shop")
+    shop.when_told("is under way: it is cancelled", lambda: shop.have_refresh("succeed"))
+    shop.roll_back()
+    told = shop.autoscaling.describe_instance_refreshes(AutoScalingGroupName="shop")["InstanceRefreshes"]
+    assert [one["Status"] for one in told] == ["Successful", "Cancelled"]
+    assert shop.running() == running
+    Walker(shop.local).prove()
+
+
 def test_a_rollback_that_is_repeated_goes_no_further_back(shop: Shop) -> None:  # noqa: F811
     shop.release()
     before = shop.default()["VersionNumber"]
