@@ -7,7 +7,7 @@ import click
 
 from slice_platform.cli.operations import actor, fence_options, print_outcome, told
 from slice_platform.ops.ami.account import Account
-from slice_platform.ops.ami.release import Service
+from slice_platform.ops.ami.spec import Service
 from slice_platform.ops.fence import Mandate, Outcome
 from slice_platform.ops.journal import Journal
 
@@ -64,8 +64,7 @@ def roll_back(
     service: str, to_version: int | None, apply: bool, max_resources: int | None, max_share: float | None
 ) -> None:
     """Make an earlier version of SERVICE's launch template the default again, and have the group run it."""
-    from slice_platform.ops.ami.release import rollback_target
-    from slice_platform.ops.ami.releases import Releases
+    from slice_platform.ops.ami.releases import Releases, rollback_target
     from slice_platform.ops.ami.rollout import rollback
 
     def work(found: Service, journal: Journal, account: Account) -> None:
@@ -73,7 +72,7 @@ def roll_back(
         versions = account.versions(found.spec.launch_template)
         to = to_version or rollback_target(Releases(journal.db), found.name, versions)
         with told(f"rollback of {service} to version {to}", mandate):
-            _finish(rollback(account, found.spec, journal, mandate, to_version=to), mandate)
+            _finish(rollback(account, found, journal, mandate, to_version=to), mandate)
 
     _with_service(service, work)
 
@@ -88,7 +87,7 @@ def prune_service(service: str, apply: bool, max_resources: int | None, max_shar
     def work(found: Service, journal: Journal, account: Account) -> None:
         mandate = Mandate(actor(), apply, found.spec.limits.but(max_resources, max_share), click.echo)
         with told(f"pruning of {service}", mandate):
-            _finish(prune(account, found.spec, journal, mandate), mandate)
+            _finish(prune(account, found, journal, mandate), mandate)
 
     _with_service(service, work)
 

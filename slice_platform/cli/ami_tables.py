@@ -9,8 +9,8 @@ from slice_platform.cli.tables import grid
 from slice_platform.ops.ami.account import Account, Image, TemplateVersion
 from slice_platform.ops.ami.prune import stock_of
 from slice_platform.ops.ami.pruning import image_users, version_users
-from slice_platform.ops.ami.release import Service
 from slice_platform.ops.ami.releases import Release, Releases
+from slice_platform.ops.ami.spec import Service
 from slice_platform.ops.journal import Journal
 
 _SHOWN_COMMIT = 12
@@ -18,7 +18,7 @@ _SHOWN_COMMIT = 12
 
 def print_service(service: Service, journal: Journal, account: Account, console: Console) -> None:
     """Images of the branch, versions of the template, and releases, the newest first, with who uses what."""
-    stock = stock_of(account, service.spec)
+    stock = stock_of(account, service, Releases(journal.db))
     _print_images(stock.images, image_users(stock), service.spec.branch, console)
     _print_versions(stock.own_versions, version_users(stock), service.spec.launch_template, console)
     if releases := Releases(journal.db).latest(service.name):

@@ -13,15 +13,17 @@ from slice_platform.components.operations import FenceConfig, actor_of, outcome_
 from slice_platform.components.runtime import told_to_dagster
 from slice_platform.ops.ami.account import Account
 from slice_platform.ops.ami.prune import prune
-from slice_platform.ops.ami.release import Releaser, Service, rollback_target
-from slice_platform.ops.ami.releases import STEPS, Releases, Step
+from slice_platform.ops.ami.release import Releaser
+from slice_platform.ops.ami.releases import STEPS, Releases, Step, rollback_target
 from slice_platform.ops.ami.rollout import rollback
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.ops.fence import Mandate, Outcome
 from slice_platform.ops.journal import Journal, open_journal
 from slice_platform.settings import Settings, load_settings
 
 RELEASE_PREFIX, ROLLBACK_PREFIX, PRUNE_PREFIX = "ami_release_", "ami_rollback_", "ami_prune_"
+_MAX_RUNTIME = "dagster/max_runtime"  # Dagster's own tag, in seconds
+_SPARE_SECONDS = 3600  # for all that has no time-out of its own
 _SAID = {
     Step.VALIDATE: "Packer accepts the template; launch template and group are there.",
     Step.BUILD: "The image of the commit is built, once, and tagged.",
@@ -88,7 +90,7 @@ def release_job(service: Service) -> dg.JobDefinition:
         f"{service.spec.auto_scaling_group}, or the version before is put back. Without `apply` it is only planned.",
         config=for_each_step,
         hooks={notify_on_failure(load_settings().ops_channel)},
-        tags={"slice/service": service.name},
+        tags=_tags(service),
     )
     def job() -> None:
         before = ops[0]()
@@ -106,7 +108,7 @@ def rollback_job(service: Service) -> dg.JobDefinition:
         def work(journal: Journal, account: Account, mandate: Mandate) -> Outcome:
             versions = account.versions(service.spec.launch_template)
             to = config.to_version or rollback_target(Releases(journal.db), service.name, versions)
-            return rollback(account, service.spec, journal, mandate, to_version=to)
+            return rollback(account, service, journal, mandate, to_version=to)
 
         _carry_out(context, config, service, work)
 
@@ -124,7 +126,7 @@ def prune_job(service: Service) -> dg.JobDefinition:
     @dg.op(name=f"prune_{service.name}", pool=_pool(service))
     def prune_images(context: dg.OpExecutionContext, config: FenceConfig) -> None:
         def work(journal: Journal, account: Account, mandate: Mandate) -> Outcome:
-            return prune(account, service.spec, journal, mandate)
+            return prune(account, service, journal, mandate)
 
         _carry_out(context, config, service, work)
 
@@ -145,7 +147,7 @@ def _job(service: Service, prefix: str, does: tuple[dg.OpDefinition, dg.ConfigMa
         config=mapping,
         description=f"{what} Without `apply` it is only planned.",
         hooks={notify_on_failure(load_settings().ops_channel)},
-        tags={"slice/service": service.name},
+        tags=_tags(service),
     )
     def job() -> None:
         op()
@@ -190,6 +192,15 @@ def _report(context: dg.OpExecutionContext, outcome: Outcome | None, mandate: Ma
     context.log.info(outcome.summary())
     context.add_output_metadata(outcome_metadata(outcome))
     tell_outcome(outcome, actor=mandate.actor, run_id=context.run_id)
+
+
+def _tags(service: Service) -> dict[str, str]:
+    """Dagster ends no run of the service before the service's own time-outs have: a rollback must not be cut short."""
+    spec, build = service.spec, service.spec.packer or service.spec.codebuild
+    assert build is not None
+    # Of a refresh: another's is waited for, ours, its cancelling, and the same on the way back, twice each.
+    longest = 2 * build.timeout_seconds + 2 * spec.test.timeout_seconds + 12 * spec.refresh.timeout_seconds
+    return {"slice/service": service.name, _MAX_RUNTIME: str(int(longest) + _SPARE_SECONDS)}
 
 
 def _pool(service: Service) -> str:

@@ -118,6 +118,12 @@ def test_the_fence_of_the_launchpad_is_heeded(empty_aws: LocalAws, tmp_path_fact
     Walker(shop.local).prove(most_images=2)
 
 
+def test_dagster_lets_every_run_last_as_long_as_its_own_time_outs(shop: Shop) -> None:
+    shop.spec["refresh"] = {"timeout_seconds": 7200}
+    for job in (release_job(shop.service), rollback_job(shop.service), prune_job(shop.service)):
+        assert int(job.tags["dagster/max_runtime"]) > 3600 + 4 * 7200
+
+
 def reason_of(result: dg.ExecuteInProcessResult) -> str:
     (event,) = result.get_step_failure_events()
     found = event.step_failure_data.user_failure_data

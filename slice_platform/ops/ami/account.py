@@ -10,6 +10,7 @@ from slice_platform.aws import AwsAccess, client, code_of, of_aws
 from slice_platform.errors import AccessRefused
 
 RELEASE_TAG, SERVICE_TAG, ROLE_TAG = "slice:release", "slice:service", "slice:role"
+_MOST_FILTER_VALUES = 200  # that EC2 takes in one filter
 _GONE_STATES = ("shutting-down", "terminated")
 
 
@@ -24,6 +25,7 @@ class Image:
     tags: Mapping[str, str]
     snapshots: tuple[str, ...]
     facts: str
+    is_protected: bool = False  # from being deregistered
 
     @property
     def commit(self) -> str | None:
@@ -64,6 +66,8 @@ class Group:
     version: str | None
     instance_versions: Mapping[str, str]  # instance -> number of the version it was launched from
     is_mixed: bool = False  # by a policy of mixed instances
+    overrides: tuple[tuple[str, str], ...] = ()  # of that policy: other templates, and their versions
+    override_images: tuple[str, ...] = ()  # and images
 
 
 class Account:
@@ -107,12 +111,13 @@ class Account:
     def snapshots(self, ids: Iterable[str]) -> dict[str, str]:
         """Those of the snapshots that exist and are ours -> what EC2 tells of them, as JSON."""
         wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        with of_aws("list", "snapshots"):
-            filters = [{"Name": "snapshot-id", "Values": wanted}]
-            pages = self._pages(self.ec2, "describe_snapshots", OwnerIds=["self"], Filters=filters)
-            return {one["SnapshotId"]: _facts(one) for page in pages for one in page["Snapshots"]}
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _MOST_FILTER_VALUES):
+            filters = [{"Name": "snapshot-id", "Values": wanted[start : start + _MOST_FILTER_VALUES]}]
+            with of_aws("list", "snapshots"):
+                pages = self._pages(self.ec2, "describe_snapshots", OwnerIds=["self"], Filters=filters)
+                found |= {one["SnapshotId"]: _facts(one) for page in pages for one in page["Snapshots"]}
+        return found
 
     def versions(self, template: str | None = None) -> list[TemplateVersion]:
         """Versions of one launch template by its name, or of all, the oldest first.
@@ -120,13 +125,23 @@ class Account:
         Raises:
             AccessRefused: there is no such template.
         """
-        names = [template] if template else [one["LaunchTemplateName"] for one in self._templates()]
-        found: list[TemplateVersion] = []
-        for name in names:
-            with of_aws("look at the launch template", name):
-                pages = self._pages(self.ec2, "describe_launch_template_versions", LaunchTemplateName=name)
-                found += [_version(one) for page in pages for one in page["LaunchTemplateVersions"]]
-        return sorted(found, key=lambda version: (version.template_name, version.number))
+        if template is not None:
+            return self._versions_of(template)
+        names = sorted(one["LaunchTemplateName"] for one in self._templates())
+        return [version for name in names for version in self._versions_of(name, may_be_gone=True)]
+
+    def _versions_of(self, template: str, *, may_be_gone: bool = False) -> list[TemplateVersion]:
+        with of_aws("look at the launch template", template):
+            # An image that a template names by a parameter of SSM is told as the image that this means now.
+            asked = {"LaunchTemplateName": template, "ResolveAlias": True}
+            try:
+                pages = list(self._pages(self.ec2, "describe_launch_template_versions", **asked))
+            except Exception as error:
+                if may_be_gone and code_of(error) == "InvalidLaunchTemplateName.NotFoundException":
+                    return []  # deleted since it was listed
+                raise
+        found = [_version(one) for page in pages for one in page["LaunchTemplateVersions"]]
+        return sorted(found, key=lambda version: version.number)
 
     def instances(self, **tags: str) -> list[Instance]:
         """Instances with these tags that are not gone."""
@@ -186,6 +201,7 @@ def _image(told: Mapping[str, Any]) -> Image:
         tags=tags_of(told),
         snapshots=tuple(one["SnapshotId"] for one in disks if "SnapshotId" in one),
         facts=_facts(told),
+        is_protected=str(told.get("DeregistrationProtection", "")).startswith("enabled"),
     )
 
 
@@ -213,7 +229,9 @@ def _instance(told: Mapping[str, Any]) -> Instance:
 
 
 def _group(told: Mapping[str, Any]) -> Group:
-    mixed = told.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("LaunchTemplateSpecification", {})
+    policy = told.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    mixed, overrides = policy.get("LaunchTemplateSpecification", {}), policy.get("Overrides", [])
+    others = [one["LaunchTemplateSpecification"] for one in overrides if one.get("LaunchTemplateSpecification")]
     template = told.get("LaunchTemplate") or mixed
     launched = {
         one["InstanceId"]: str(one["LaunchTemplate"].get("Version", ""))
@@ -226,4 +244,6 @@ def _group(told: Mapping[str, Any]) -> Group:
         version=template.get("Version") or ("$Default" if template else None),
         instance_versions=launched,
         is_mixed=bool(mixed),
+        overrides=tuple((one.get("LaunchTemplateId", ""), one.get("Version") or "$Default") for one in others),
+        override_images=tuple(one["ImageId"] for one in overrides if one.get("ImageId")),
     )

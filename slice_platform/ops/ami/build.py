@@ -59,7 +59,7 @@ class ImageBuild:
             AwsUnavailable, AccessRefused: AWS did not do what was asked.
         """
         if self.packer is None:
-            exported = self._codebuild.run(self.tell)
+            exported = self._codebuild.run(self.tell, self._has_image)
             return self._ready(exported or self._tagged())
         assert self.spec.packer is not None
         with self.packer.alone(wait_seconds=self.spec.packer.timeout_seconds) as lock:
@@ -82,7 +82,7 @@ class ImageBuild:
         return image.id if image is not None and image.state in _USABLE else None
 
     def _tagged(self) -> str:
-        found = self.find() or next(reversed(self._of_branch_and_commit()), None)
+        found = self._by_tags()
         if found is None:
             raise ReleaseFailed(
                 f"The build has succeeded, and no image has the tags branch {self.marks.branch!r} and "
@@ -90,8 +90,15 @@ class ImageBuild:
             )
         return found.id
 
-    def _of_branch_and_commit(self) -> list[Image]:
-        return self.account.images(branch=self.marks.branch, commit=self.marks.commit)
+    def _by_tags(self) -> Image | None:
+        """The image of the commit; also one that lacks the tag of a service, but none that another service has."""
+        found = self.account.images(branch=self.marks.branch, commit=self.marks.commit)
+        free = [one for one in found if one.tags.get(SERVICE_TAG, self.marks.service) == self.marks.service]
+        return next((one for one in reversed(free) if one.state in _USABLE), None)
+
+    def _has_image(self, exported: str | None) -> bool:
+        found = self.account.image(exported) if exported else self._by_tags()
+        return found is not None and found.state in _USABLE
 
     def _ready(self, image_id: str) -> str:
         """It is available and has its tags."""

@@ -1,6 +1,8 @@
 """An image proves itself on one instance before anything else uses it; the instance is gone afterwards, always."""
 
+import http.client
 import os
+import signal
 import subprocess
 import time
 import urllib.request
@@ -11,7 +13,7 @@ from typing import TypeVar
 
 from slice_platform.aws import of_aws
 from slice_platform.errors import ReleaseFailed
-from slice_platform.ops.ami.account import Account, Instance
+from slice_platform.ops.ami.account import ROLE_TAG, SERVICE_TAG, Account, Instance
 from slice_platform.ops.ami.leftovers import terminate
 from slice_platform.ops.ami.packer_template import Marks
 from slice_platform.ops.ami.spec import ImageTest
@@ -51,15 +53,20 @@ class ImageTrial:
 
     @contextmanager
     def _instance(self, image_id: str) -> Iterator[Instance]:
+        mine: list[Instance] = []  # EC2 may not show it by its tags yet
         try:
             with of_aws("launch an instance of", image_id):
                 (launched,) = self.account.ec2.run_instances(**self._wanted(image_id))["Instances"]
-            yield Instance(launched["InstanceId"], image_id, "pending", {}, None, None)
-        finally:  # by their tag: also one of a launch whose answer was lost
-            terminate(self.account, self._left())
+            ours = Instance(launched["InstanceId"], image_id, "pending", {}, None, None)
+            mine = [ours]
+            yield ours
+        finally:  # by their tag: also one of a launch whose answer was lost, or of a run that was killed
+            left = self._left()
+            terminate(self.account, [*left, *(one for one in mine if one.id not in {each.id for each in left})])
 
     def _left(self) -> list[Instance]:
-        return self.account.instances(**self.marks.of_instance(TESTED))
+        """Every test instance of the service: whoever tests holds it alone."""
+        return self.account.instances(**{SERVICE_TAG: self.marks.service, ROLE_TAG: TESTED})
 
     def _wanted(self, image_id: str) -> dict[str, object]:
         tags = [{"Key": key, "Value": value} for key, value in self.marks.of_instance(TESTED).items()]
@@ -101,20 +108,40 @@ class ImageTrial:
             "PUBLIC_IP": instance.public_ip or "",
         }
         try:
-            done = subprocess.run(  # noqa: S603 -- the user's own command, of the YAML of the release
-                command, env={**os.environ, **facts}, capture_output=True, text=True,
-                timeout=self.spec.timeout_seconds, check=False,
-            )  # fmt: skip
+            code, output = _ran(command, {**os.environ, **facts}, self.spec.timeout_seconds)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ReleaseFailed(f"Testing the image with {command!r}: {error}. Nothing uses the image.") from error
-        said = (done.stdout + done.stderr).strip()[-_MOST_OUTPUT:]
+            raise ReleaseFailed(
+                f"Testing the image with {command!r}: {error}. Nothing uses the image. Mend test.check, or raise "
+                "test.timeout_seconds."
+            ) from error
+        said = output.strip()[-_MOST_OUTPUT:]
         if said:
             self.tell(said)
-        if done.returncode != 0:
+        if code != 0:
             raise ReleaseFailed(
-                f"Testing the image with {command!r}: it exited with {done.returncode}: {said!r}. Nothing uses the "
+                f"Testing the image with {command!r}: it exited with {code}: {said!r}. Nothing uses the "
                 "image. Mend what it found, and release again."
             )
+
+
+def _ran(command: tuple[str, ...], environment: dict[str, str], timeout_seconds: float) -> tuple[int, str]:
+    """Its exit code and what it said; one that is late is killed with all that it started.
+
+    Raises:
+        OSError: there is no such program.
+        TimeoutExpired: it was late.
+    """
+    process = subprocess.Popen(  # noqa: S603 -- the user's own command, of the YAML of the release
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace", start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, _ = process.communicate(timeout=timeout_seconds)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # what the command started holds our pipe, and would be waited for
+        process.communicate()
+        raise
+    return process.returncode, output
 
 
 def _answers(url: str) -> int | None:
@@ -122,5 +149,5 @@ def _answers(url: str) -> int | None:
     try:
         with urllib.request.urlopen(url, timeout=_URL_SECONDS) as answer:  # noqa: S310 -- the user's own URL
             return int(answer.status)
-    except OSError:  # no answer, or one from 400 on
+    except (OSError, http.client.HTTPException):  # no answer, one from 400 on, or none that is HTTP
         return None

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from slice_platform.errors import ReleaseFailed, SettingsError
-from slice_platform.ops.ami.packer_template import Marks, marked, read_template
+from slice_platform.ops.ami.packer_template import Marks, marked, read_template, variable_in_environment
 from slice_platform.ops.ami.spec import PackerBuild
 
 _ARTIFACT = re.compile(r"^\d+,[^,]*,artifact,0,id,[a-z0-9-]+:(ami-[0-9a-f]+)$")
@@ -46,8 +46,8 @@ class Packer:
         """
         path = self._write(marks)
         done = subprocess.run(  # noqa: S603 -- fixed arguments
-            [_program(), "validate", *self._variables(marks), str(path)],
-            cwd=self.folder, env=self._environment(), capture_output=True, text=True, timeout=300, check=False,
+            [_program(), "validate", str(path)],
+            cwd=self.folder, env=self._environment(marks), capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         if done.returncode != 0:
             said = (done.stdout + done.stderr).strip()
@@ -71,10 +71,10 @@ class Packer:
             ReleaseFailed: packer failed, or took too long; it has removed what it made.
         """
         path, output = self._write(marks), self._output(marks)
-        command = [_program(), "build", "-machine-readable", *self._variables(marks), str(path)]
+        command = [_program(), "build", "-machine-readable", str(path)]
         with output.open("w", encoding="utf-8") as target:
             process = subprocess.Popen(  # noqa: S603 -- fixed arguments
-                command, cwd=self.folder, env=self._environment(), stdin=subprocess.DEVNULL, stdout=target,
+                command, cwd=self.folder, env=self._environment(marks), stdin=subprocess.DEVNULL, stdout=target,
                 stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[lock],
             )  # fmt: skip
         with _ended_with_us(process):
@@ -103,7 +103,7 @@ class Packer:
             yield lock.fileno()
 
     def _lock_file(self) -> Path:
-        self.work_dir.mkdir(parents=True, exist_ok=True)
+        self._make_work_dir()
         path = self.work_dir / "packer.lock"
         path.touch()
         return path
@@ -113,24 +113,38 @@ class Packer:
 
     def _write(self, marks: Marks) -> Path:
         """The template of this release, beside its output."""
-        self.work_dir.mkdir(parents=True, exist_ok=True)
-        path = self.work_dir / f"{marks.release}.json"
-        text = marked(read_template(self.folder / self.build.template), marks, endpoint_url=self.endpoint_url)
-        path.write_text(text, encoding="utf-8")
+        self._make_work_dir()
+        path, template = self.work_dir / f"{marks.release}.json", read_template(self.folder / self.build.template)
+        chosen = self._variables(marks, template)
+        path.write_text(marked(template, marks, endpoint_url=self.endpoint_url, variables=chosen), encoding="utf-8")
         return path
 
-    def _variables(self, marks: Marks) -> list[str]:
-        """Those of the YAML, and of the release's own what the template has a variable for."""
-        declared = read_template(self.folder / self.build.template).get("variables", {})
-        own = {"commit": marks.commit, "branch": marks.branch, "release": marks.release}
-        chosen = {**{name: value for name, value in own.items() if name in declared}, **self.build.variables}
-        return [part for name, value in chosen.items() for part in ("-var", f"{name}={value}")]
+    def _variables(self, marks: Marks, template: Mapping[str, Any]) -> dict[str, str]:
+        """Those of the YAML, and of the release's own what the template has a variable for.
 
-    def _environment(self) -> dict[str, str]:
-        """Its own, and for templates that ask for it the endpoint; no call home, no colours."""
+        Raises:
+            SettingsError: the template lacks one of the YAML.
+        """
+        declared = template.get("variables", {})
+        if unknown := sorted(self.build.variables.keys() - declared):
+            raise SettingsError(
+                f"Reading packer.variables: {str(self.build.template)!r} has no variables {unknown!r}, expected are "
+                f"some of {sorted(declared)!r}. Declare them in the template, or take them out of defs.yaml."
+            )
+        own = {"commit": marks.commit, "branch": marks.branch, "release": marks.release}
+        return {**{name: value for name, value in own.items() if name in declared}, **self.build.variables}
+
+    def _make_work_dir(self) -> None:
+        """For us alone: what a build says is nobody else's business."""
+        self.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _environment(self, marks: Marks) -> dict[str, str]:
+        """Its own, the template's variables, and the endpoint if one is set; no call home, no colours."""
+        chosen = self._variables(marks, read_template(self.folder / self.build.template))
         more: Mapping[str, str] = {"AWS_ENDPOINT_URL_EC2": self.endpoint_url} if self.endpoint_url else {}
         return {
             **os.environ,
+            **{variable_in_environment(name): value for name, value in chosen.items()},
             "CHECKPOINT_DISABLE": "1",
             "PACKER_NO_COLOR": "1",
             "PACKER_CONFIG_DIR": str(self.work_dir),

@@ -1,6 +1,7 @@
 """A packer template as the release builds it: the user's own, with the tags by which its image is found again."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,14 @@ def read_template(path: Path) -> dict[str, Any]:
     return dict(parsed)
 
 
-def marked(template: dict[str, Any], marks: Marks, *, endpoint_url: str | None) -> str:
+def marked(template: dict[str, Any], marks: Marks, *, endpoint_url: str | None, variables: Collection[str] = ()) -> str:
     """The template as JSON, with the tags of the release and, for a local AWS, its endpoint.
 
-    Packer does not heed AWS_ENDPOINT_URL: a template that does not name the endpoint would build in AWS itself.
+    Packer does not heed AWS_ENDPOINT_URL: a template that does not name the endpoint would build in AWS itself. Those
+    `variables` are taken from the environment, as `variable_in_environment` names them: their values may be nobody's
+    business, and stand neither in a file nor among the arguments of a process.
     """
+    given = {name: f"{{{{env `{variable_in_environment(name)}`}}}}" for name in variables}
     (builder,) = template["builders"]
     added: dict[str, object] = {
         "tags": {**builder.get("tags", {}), **marks.of_image()},
@@ -73,4 +77,9 @@ def marked(template: dict[str, Any], marks: Marks, *, endpoint_url: str | None) 
         added["temporary_key_pair_name"] = marks.key_name
     if endpoint_url:
         added[ENDPOINT] = endpoint_url
-    return json.dumps({**template, "builders": [{**builder, **added}]}, indent=2)
+    declared = {**template.get("variables", {}), **given}
+    return json.dumps({**template, "variables": declared, "builders": [{**builder, **added}]}, indent=2)
+
+
+def variable_in_environment(name: str) -> str:
+    return f"SLICE_PACKER_{name}"

@@ -31,7 +31,10 @@ class Stock:
     snapshots: Mapping[str, str]  # of the images and the orphans: id -> facts
     configurations: Mapping[str, str] = field(default_factory=dict)  # name -> image
     orphans: frozenset[str] = frozenset()
-    rollback_to: int | None = None  # the version that was the default before this one
+    rollback_to: frozenset[int] = (
+        frozenset()
+    )  # versions that were the default before, of the last release and running ones
+    under_way: frozenset[str] = frozenset()  # images of releases that are not done
 
     @property
     def own_versions(self) -> list[TemplateVersion]:
@@ -56,13 +59,17 @@ def version_users(stock: Stock) -> dict[int, list[str]]:
     for version in stock.own_versions:
         if version.is_default:
             users[version.number].append("launch template's default")
-        if version.number == stock.rollback_to:
+        if version.number in stock.rollback_to:
             users[version.number].append("version to roll back to")
+    own = {one.template_id for one in stock.own_versions}
     for group in stock.groups:
-        if group.template_id in {one.template_id for one in stock.own_versions}:
+        if group.template_id in own:
             users[resolved(group.version, stock.own_versions)].append(group.name)
             for instance, number in group.instance_versions.items():
                 users[resolved(number, stock.own_versions)].append(instance)
+        for template, number in group.overrides:
+            if template in own:
+                users[resolved(number, stock.own_versions)].append(f"{group.name} by an override")
     return users
 
 
@@ -74,6 +81,14 @@ def image_users(stock: Stock, gone: Collection[tuple[str, int]] = ()) -> dict[st
             users[version.image_id].append(f"{version.template_name} version {version.number}")
     for instance in stock.instances:
         users[instance.image_id].append(instance.id)
+    for image in stock.images:
+        if image.is_protected:
+            users[image.id].append("its own protection from being deregistered")
+    for image_id in stock.under_way:
+        users[image_id].append("a release that is under way")
+    for group in stock.groups:
+        for image_id in group.override_images:
+            users[image_id].append(f"{group.name} by an override")
     for name, image_id in stock.configurations.items():
         users[image_id].append(f"launch configuration {name}")
     return users

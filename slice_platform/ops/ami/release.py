@@ -8,6 +8,7 @@ the group, the version before is put back, and the release says so.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from slice_platform.errors import FenceRefused, PermanentError, ReleaseFailed
 from slice_platform.ops.ami.account import Account, TemplateVersion
@@ -15,25 +16,14 @@ from slice_platform.ops.ami.build import ImageBuild
 from slice_platform.ops.ami.image_test import ImageTrial
 from slice_platform.ops.ami.instance_refresh import RefreshEnd
 from slice_platform.ops.ami.packer_template import Marks
-from slice_platform.ops.ami.promotion import Promotion, default_of
-from slice_platform.ops.ami.prune import prune
-from slice_platform.ops.ami.releases import STEPS, Release, Releases, ReleaseState, Step, planned
+from slice_platform.ops.ami.promotion import Promotion, default_of, made_by
+from slice_platform.ops.ami.prune import prune_alone
+from slice_platform.ops.ami.releases import JOB, STEPS, Release, Releases, ReleaseState, Step, planned
 from slice_platform.ops.ami.rollout import REFRESH_JOB, Rollout
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.ops.fence import Mandate, Outcome, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
-
-JOB = "ami_release"
-
-
-@dataclass(frozen=True)
-class Service:
-    """What is released: its name, its YAML, and the folder of that."""
-
-    name: str
-    spec: ReleaseSpec
-    folder: Path
 
 
 @dataclass
@@ -108,6 +98,7 @@ class Releaser:
         self.mandate.tell(self._image_build(release).validate())
         now = default_of(self.account, self._spec.launch_template)
         group = self.account.group(self._spec.auto_scaling_group)
+        self._rollout(release).refresher.check(now.template_id)
         self.mandate.tell(
             f"{self._spec.launch_template} has version {now.number} ({now.image_id}) as its default, "
             f"{group.name} has {len(group.instance_versions)} instances"
@@ -134,8 +125,9 @@ class Releaser:
         before = default_of(self.account, self._spec.launch_template)
         promotion = self._promotion(release)
         changes = promotion.changes(before)
-        if before.description != promotion.label:
-            release = self._mark(release, previous_version=before.number)
+        release = self._mark(release, previous_version=self._proven(before).number)
+        if self.mandate.apply:
+            self._releases.supersede(self.service.name, but=release.id)
         outcome = carry_out(self._plan("ami_promote", changes), self.mandate, self.journal, promotion)
         made = promotion.version()
         return outcome, self._mark(release, version=made.number) if made else release
@@ -145,19 +137,24 @@ class Releaser:
         rollout = self._rollout(release)
         name, to, refresh_id = self._spec.auto_scaling_group, release.version or 0, release.refresh_id
         change = Change("refresh", "auto-scaling group", name, self._reason(release), removes=False)
-        outcome = self._carry_out(REFRESH_JOB, (change,), lambda: ends.append(rollout.to_version(to, refresh_id)))
+        try:
+            outcome = self._carry_out(REFRESH_JOB, (change,), lambda: ends.append(rollout.to_version(to, refresh_id)))
+        except PermanentError as error:  # the version is the default, and whatever is launched has it
+            if not self.mandate.apply:
+                raise
+            release = self._mark(release, state=ReleaseState.ROLLING_BACK, error=str(error))
+            self._roll_back(release, None)
         if ends and not ends[0].is_success:
             release = self._mark(release, state=ReleaseState.ROLLING_BACK, error=str(ends[0]))
             self._roll_back(release, ends[0])
         return outcome, release
 
     def _prune(self, release: Release) -> tuple[Outcome, Release]:
-        keep = release.previous_version
-        return prune(self.account, self._spec, self.journal, self.mandate, rollback_to=keep), release
+        return prune_alone(self.account, self.service, self.journal, self.mandate), release
 
     # --- where it goes wrong
 
-    def _roll_back(self, release: Release, end: RefreshEnd | None) -> None:
+    def _roll_back(self, release: Release, end: RefreshEnd | None) -> NoReturn:
         """The version before is back, and the release has ended without success.
 
         Raises:
@@ -195,25 +192,56 @@ class Releaser:
         if not self.mandate.apply:
             return self._planned()
         if step is STEPS[0]:
-            release = self._releases.begin(self.service.name, self._spec.branch, self.commit)
-            release = self._as_the_account_is(release)
-        else:
-            release = self._releases.get(self.service.name, self._spec.branch, self.commit)
+            return self._begun()
+        release = self._releases.get(self.service.name, self._spec.branch, self.commit)
         if release.state is ReleaseState.ROLLING_BACK:
             self._roll_back(release, None)
-        if release.state is ReleaseState.SUPERSEDED:
-            raise ReleaseFailed(f"Releasing {self._name}: another commit was released since. Release this one anew.")
+        if release.state is ReleaseState.FAILED:  # it is gone on with at the step that failed
+            release = self._mark(release, state=ReleaseState.RUNNING, error=None)
+        if release.state is ReleaseState.SUPERSEDED or (step is Step.REFRESH and self._is_overtaken(release)):
+            raise ReleaseFailed(
+                f"Releasing {self._name}: another version was promoted, or rolled back to, since. The group is left as "
+                "it is; release this commit anew, from the first step."
+            )
         before = STEPS[STEPS.index(step) - 1]
-        if step is not STEPS[0] and not release.has_done(before):
-            raise ReleaseFailed(f"Releasing {self._name}: {step} comes after {before}, which is not done. Begin anew.")
+        if not release.has_done(before):
+            raise ReleaseFailed(
+                f"Releasing {self._name}: {step} comes after {before}, which is not done. Release it anew, from the "
+                "first step."
+            )
         return release
 
-    def _as_the_account_is(self, release: Release) -> Release:
-        """An image that was removed since is built again; a version that is not the default is promoted again."""
-        if release.image_id is not None and self._image_build(release).find() is None:
-            return self._releases.anew(release)
-        is_live = default_of(self.account, self._spec.launch_template).number == release.version
-        return self._releases.again(release) if release.state is ReleaseState.DONE and not is_live else release
+    def _begun(self) -> Release:
+        """The release of the commit, at the first step that has to be done, or done again."""
+        release = self._releases.begin(self.service.name, self._spec.branch, self.commit)
+        if release.state is ReleaseState.ROLLING_BACK:
+            self._roll_back(release, None)
+        if self._is_overtaken(release):
+            release = self._releases.again(release)
+        if release.image_id and not release.has_done(Step.PROMOTE) and not self._is_there(release.image_id):
+            self.mandate.tell(f"the image {release.image_id} of {self.commit} is gone by now: it is built again")
+            release = self._mark(release, reached=None, image_id=None)
+        return release
+
+    def _is_overtaken(self, release: Release) -> bool:
+        """Whether it had promoted its version, and another is the default by now."""
+        if not release.has_done(Step.PROMOTE):
+            return False
+        return default_of(self.account, self._spec.launch_template).number != release.version
+
+    def _is_there(self, image_id: str) -> bool:
+        image = self.account.image(image_id)
+        return image is not None and image.state == "available"
+
+    def _proven(self, version: TemplateVersion) -> TemplateVersion:
+        """The version, or the one before it where a release made it the default and never got it to every instance."""
+        there = {one.number: one for one in self.account.versions(self._spec.launch_template)}
+        while (made := made_by(version)) is not None and made.source in there:
+            release = self._releases.of_id(made.release)
+            if release is None or release.state is ReleaseState.ROLLED_BACK or release.has_done(Step.REFRESH):
+                break
+            version = there[made.source]
+        return version
 
     def _planned(self) -> Release:
         found = [one for one in self._releases.latest(self.service.name) if one.commit == self.commit]
@@ -234,8 +262,7 @@ class Releaser:
         return ImageBuild.of(self.account, self._spec, self._marks(release), places, self.mandate.tell)
 
     def _promotion(self, release: Release) -> Promotion:
-        label = f"release {release.id}"
-        return Promotion(self.account, self._spec.launch_template, release.image_id or "the new image", label)
+        return Promotion(self.account, self._spec.launch_template, release.image_id or "the new image", release.id)
 
     def _rollout(self, release: Release) -> Rollout:
         keep: Callable[[str], None] = lambda refresh_id: self._keep_refresh(release, refresh_id)  # noqa: E731 -- typed
@@ -254,19 +281,3 @@ class Releaser:
 
     def _carry_out(self, job: str, changes: tuple[Change, ...], do: Callable[[], None]) -> Outcome:
         return carry_out(self._plan(job, changes), self.mandate, self.journal, _Act(do))
-
-
-def rollback_target(releases: Releases, service: str, versions: list[TemplateVersion]) -> int:
-    """The version that was the default before the last release of the service.
-
-    Raises:
-        ReleaseFailed: no release is known, or its version before is gone.
-    """
-    there = {one.number for one in versions}
-    done = [one for one in releases.latest(service) if one.state is ReleaseState.DONE and one.previous_version in there]
-    if not done or done[0].previous_version is None:
-        raise ReleaseFailed(
-            f"Rolling {service!r} back: no release of it is on record whose version before is still there. Name one of "
-            f"{sorted(there)} with --to."
-        )
-    return done[0].previous_version

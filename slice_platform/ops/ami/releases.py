@@ -1,17 +1,19 @@
 """How far the release of each commit has come: what makes a run that was cut short go on where it stopped."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 import sqlalchemy as sa
 
 from slice_platform.errors import ReleaseFailed
 from slice_platform.ledger_tables import Moment, SafeText
 from slice_platform.metadata_db import MetadataDb
+from slice_platform.ops.ami.account import TemplateVersion
+
+JOB = "ami_release"  # whoever holds it for a service works on that alone
 
 _metadata = sa.MetaData()
 _releases = sa.Table(
@@ -53,16 +55,15 @@ class ReleaseState(StrEnum):
 
     RUNNING = "running"  # or cut short
     DONE = "done"
-    FAILED = "failed"  # before anything ran the image
+    FAILED = "failed"  # at a step that changed nothing that runs
     ROLLING_BACK = "rolling back"  # or cut short at that
     ROLLED_BACK = "rolled back"
     SUPERSEDED = "superseded"  # another commit was released before this one was done
 
 
-_NOT_PROMOTED: Mapping[str, object] = MappingProxyType(
-    {"state": ReleaseState.RUNNING, "previous_version": None, "version": None, "refresh_id": None, "error": None}
-)
 _TO_PROMOTE_ANEW = (ReleaseState.ROLLED_BACK, ReleaseState.SUPERSEDED)
+_UNDER_WAY = (ReleaseState.RUNNING, ReleaseState.ROLLING_BACK)
+_MOST_LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,14 @@ class Releases:
             _metadata.create_all(db.engine)
 
     def begin(self, service: str, branch: str, commit: str) -> Release:
-        """The release of the commit, at the step it has reached; other unfinished ones of the service give way."""
+        """The release of the commit, at the step it has reached; others of the service that are running give way."""
         now = datetime.now(UTC)
         with self._db.engine.begin() as connection:
-            others = (_releases.c.service == service) & (_releases.c.commit != commit)
-            unfinished = others & (_releases.c.state == ReleaseState.RUNNING)
-            connection.execute(_releases.update().where(unfinished).values(state=ReleaseState.SUPERSEDED))
+            others = (_releases.c.service == service) & ~(
+                (_releases.c.branch == branch) & (_releases.c.commit == commit)
+            )
+            running = others & (_releases.c.state == ReleaseState.RUNNING)
+            connection.execute(_releases.update().where(running).values(state=ReleaseState.SUPERSEDED))
             found = connection.execute(_is(service, branch, commit)).one_or_none()
             if found is None:
                 row = {"id": uuid.uuid4().hex, "service": service, "branch": branch, "commit": commit}
@@ -124,11 +127,33 @@ class Releases:
     def again(self, release: Release) -> Release:
         """The release goes on from its tested image: another version is live, whatever this one had promoted."""
         reached = Step.TEST if release.has_done(Step.TEST) else release.reached
-        return self.mark(release, reached=reached, **_NOT_PROMOTED)
+        values = {"reached": reached, "previous_version": None, "version": None, "refresh_id": None, "error": None}
+        return self.mark(release, state=ReleaseState.RUNNING, **values)
 
-    def anew(self, release: Release) -> Release:
-        """The release begins from the start: its image is gone."""
-        return self.mark(release, reached=None, image_id=None, **_NOT_PROMOTED)
+    def supersede(self, service: str, *, but: str | None = None) -> None:
+        """No release of the service that may have promoted a version goes on from there, but for that one.
+
+        Another version becomes the default: whoever went on, or back, would undo that.
+        """
+        of_it = (_releases.c.service == service) & (_releases.c.id != (but or ""))
+        promoted = (_releases.c.state == ReleaseState.FAILED) & _releases.c.version.is_not(None)
+        found = of_it & (_releases.c.state.in_(_UNDER_WAY) | promoted)
+        with self._db.engine.begin() as connection:
+            connection.execute(_releases.update().where(found).values(state=ReleaseState.SUPERSEDED))
+
+    def under_way(self, service: str) -> list[Release]:
+        """Releases of the service that run or roll back, or were cut short at that."""
+        return [one for one in self.latest(service, most=_MOST_LOOKED_AT) if one.state in _UNDER_WAY]
+
+    def of_id(self, release_id: str) -> Release | None:
+        with self._db.engine.connect() as connection:
+            found = connection.execute(sa.select(_releases).where(_releases.c.id == release_id)).one_or_none()
+        return _release(found) if found else None
+
+    def last_promoted(self, service: str) -> Release | None:
+        """The release of the service that was the last to make a version the default, and did not take that back."""
+        found = (one for one in self.latest(service, most=_MOST_LOOKED_AT) if one.version and one.previous_version)
+        return next(found, None)
 
     def get(self, service: str, branch: str, commit: str) -> Release:
         """The release of the commit.
@@ -155,6 +180,23 @@ class Releases:
         with self._db.engine.connect() as connection:
             rows = connection.execute(asked.order_by(_releases.c.updated_at.desc()).limit(most))
             return [_release(row) for row in rows]
+
+
+def rollback_target(releases: Releases, service: str, versions: Sequence[TemplateVersion]) -> int:
+    """The version that was the default before the last release of the service.
+
+    Raises:
+        ReleaseFailed: no release is known, or its version before is gone.
+    """
+    there = sorted(one.number for one in versions)
+    last = releases.last_promoted(service)
+    if last is None or last.previous_version is None or last.previous_version not in there:
+        known = "no release of it is on record" if last is None else f"version {last.previous_version} is gone"
+        raise ReleaseFailed(
+            f"Rolling {service!r} back to the version before its last release: {known}. Name one of {there} with --to, "
+            "or to_version in the launchpad."
+        )
+    return last.previous_version
 
 
 def _is(service: str, branch: str, commit: str) -> "sa.Select[tuple[object, ...]]":

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from slice_platform.errors import ReleaseFailed
 from slice_platform.ops.ami.account import Account
 from slice_platform.ops.ami.instance_refresh import ROLLED_BACK, RefreshEnd, Refresher
 from slice_platform.ops.ami.promotion import default_of, set_default
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.releases import JOB, Releases
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.ops.fence import Mandate, Outcome, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
@@ -88,23 +90,51 @@ class _Back:
         if change.kind == _TEMPLATE:
             set_default(self.rollout.account, self.rollout.spec.launch_template, self.version)
         else:
+            self.rollout.refresher.stop()  # on its way to where nobody wants to be
             self.said = self.rollout.back_to(self.version, None)
 
 
-def rollback(account: Account, spec: ReleaseSpec, journal: Journal, mandate: Mandate, *, to_version: int) -> Outcome:
-    """The version is the default of the launch template, and the group runs it.
+def rollback(account: Account, service: Service, journal: Journal, mandate: Mandate, *, to_version: int) -> Outcome:
+    """The version is the default of the launch template, and the group runs it; no release goes on from where it was.
 
     Raises:
-        ReleaseFailed: there is no such version, or the group could not be brought to it.
+        ReleaseFailed: there is no such version, or none that can be launched, or the group could not be brought to it.
+        DatasetBusy: the service is being released, rolled back or pruned.
     """
+    with journal.alone(JOB, service.name) if mandate.apply else nullcontext():
+        _check_launchable(account, service.spec.launch_template, to_version)
+        if mandate.apply:
+            Releases(journal.db).supersede(service.name)
+        return _roll_back(account, service.spec, journal, mandate, to_version)
+
+
+def _check_launchable(account: Account, template: str, version: int) -> None:
+    found = next((one for one in account.versions(template) if one.number == version), None)
+    if found is None:
+        raise ReleaseFailed(f"Rolling {template!r} back to version {version}: there is none. See `slice ami list`.")
+    image = account.image(found.image_id) if found.image_id else None
+    if found.image_id and (image is None or image.state != "available"):
+        raise ReleaseFailed(
+            f"Rolling {template!r} back to version {version}: its image {found.image_id!r} is "
+            f"{image.state if image else 'gone'}, and nothing could be launched. Nothing was changed. See `slice ami "
+            "list` for the others, or release its commit again."
+        )
+
+
+def _roll_back(account: Account, spec: ReleaseSpec, journal: Journal, mandate: Mandate, to_version: int) -> Outcome:
     now, template = default_of(account, spec.launch_template), spec.launch_template
-    if to_version not in [one.number for one in account.versions(template)]:
-        raise ReleaseFailed(f"Rolling {template!r} back to version {to_version}: there is none. See `slice ami list`.")
     undo = json.dumps({"template": template, "default_version": now.number})
     reason = f"version {to_version} in place of {now.number}"
     changes = (
         Change("set default", _TEMPLATE, template, reason, undo, removes=False),
-        Change("refresh", _GROUP, spec.auto_scaling_group, f"to version {to_version}", undo, removes=False),
+        Change(
+            "refresh",
+            _GROUP,
+            spec.auto_scaling_group,
+            f"to version {to_version}; one under way is cancelled",
+            undo,
+            removes=False,
+        ),
     )
     target = f"{spec.auto_scaling_group} in {account.id()}/{account.region}"
     hands = _Back(Rollout(account, spec, mandate.tell), to_version)

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slice_platform.errors import SettingsError
-from slice_platform.ops.ami.release import Service
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.yaml_lines import YamlFile, read_yaml
 
 COMPONENT = "AmiRelease"
@@ -18,10 +17,18 @@ def read_services(defs_dir: Path) -> dict[str, Service]:
 
     Raises:
         ContractError: a defs.yaml is wrong; the message names file, line and field.
+        SettingsError: two services have one name.
     """
     written = [read_yaml(path) for path in sorted(defs_dir.rglob("defs.yaml")) if COMPONENT in path.read_text("utf-8")]
     services = [_service(one) for one in written if _is_ours(one.content)]
-    return {service.name: service for service in services}
+    by_name: dict[str, Service] = {}
+    for service in services:
+        if (other := by_name.setdefault(service.name, service)) is not service:
+            raise SettingsError(
+                f"Reading the services: two folders are called {service.name!r}, {str(other.folder)!r} and "
+                f"{str(service.folder)!r}, expected is a name of its own for each. Rename one."
+            )
+    return by_name
 
 
 def service_of(defs_dir: Path, name: str) -> Service:

@@ -1,5 +1,6 @@
 """What a release of one service is: its image, its template, its group, and how careful to be."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -53,6 +54,12 @@ class ImageTest(_Spec):
     def _asks_one_question(self) -> Self:
         if (self.check is None) == (self.health_url is None):
             raise ValueError("expected either `check`, a command, or `health_url`")
+        try:
+            (self.health_url or "").format(private_ip="", public_ip="")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"health_url: expected no other braces than {{private_ip}} and {{public_ip}}: {error}"
+            ) from error
         return self
 
 
@@ -67,6 +74,19 @@ class Refresh(_Spec):
     skip_matching: bool = Field(default=True, description="Instances that run the new image already stay.")
     timeout_seconds: float = Field(default=3600.0, gt=0, description="Then it is cancelled and rolled back.")
     poll_seconds: float = Field(default=15.0, ge=0)
+
+    @model_validator(mode="after")
+    def _can_end(self) -> Self:
+        points = self.checkpoint_percentages
+        if points and (points[-1] != 100 or list(points) != sorted(set(points))):
+            raise ValueError(f"checkpoint_percentages: expected to rise to 100, else instances stay, not {points!r}")
+        waits = len(points[:-1]) * self.checkpoint_delay + self.bake_time
+        if waits >= self.timeout_seconds:
+            raise ValueError(
+                f"timeout_seconds: checkpoints and bake_time alone take {waits} s, expected is more than that, "
+                f"not {self.timeout_seconds:g}"
+            )
+        return self
 
 
 class ReleaseSpec(_Spec):
@@ -88,3 +108,12 @@ class ReleaseSpec(_Spec):
         if (self.packer is None) == (self.codebuild is None):
             raise ValueError("expected either `packer` or `codebuild`")
         return self
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is released: its name, its YAML, and the folder of that."""
+
+    name: str
+    spec: ReleaseSpec
+    folder: Path

@@ -1,5 +1,6 @@
 """Faults of AWS at any call of the code under test, and deaths of it: by the hooks botocore has for its requests."""
 
+import json
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ class Faults:
 
     def _strike(self, request: Any) -> AWSResponse:
         if self.fault in _CODES:
-            return _answer(request, *_CODES[self.fault])
+            return answer(request, *_CODES[self.fault])
         if self.fault in ("answer lost", "killed after"):
             _send(request)
         if self.fault.startswith("killed"):
@@ -83,10 +84,14 @@ def _send(request: Any) -> None:
     urlopen(asked).close()  # noqa: S310 -- our own http
 
 
-def _answer(request: Any, status: int, code: str) -> AWSResponse:
+def answer(request: Any, status: int, code: str) -> AWSResponse:
+    """An error as the service asked would tell it."""
+    asked = request.headers.get("Authorization", b"").decode()
     body = f"<Response><Errors><Error><Code>{code}</Code><Message>as asked</Message></Error></Errors></Response>"
-    if "autoscaling" in request.headers.get("Authorization", b"").decode():
+    if "autoscaling" in asked:
         body = f"<ErrorResponse><Error><Code>{code}</Code><Message>as asked</Message></Error></ErrorResponse>"
+    if "codebuild" in asked:
+        body = json.dumps({"__type": code, "message": "as asked"})
     return AWSResponse(request.url, status, {"content-type": "text/xml"}, _Raw(body.encode()))
 
 

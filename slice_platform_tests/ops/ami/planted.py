@@ -14,9 +14,11 @@ from slice_platform.local.aws import ACCOUNT, REGION, LocalAws
 from slice_platform.local.aws_moto import set_age
 from slice_platform.local.aws_overlay import Caller
 from slice_platform.ops.ami.account import Account
-from slice_platform.ops.ami.release import Releaser, Service
-from slice_platform.ops.ami.releases import STEPS, Release, Releases
-from slice_platform.ops.ami.spec import ReleaseSpec
+from slice_platform.ops.ami.prune import prune
+from slice_platform.ops.ami.release import Releaser
+from slice_platform.ops.ami.releases import STEPS, Release, Releases, Step, rollback_target
+from slice_platform.ops.ami.rollout import rollback
+from slice_platform.ops.ami.spec import ReleaseSpec, Service
 from slice_platform.ops.fence import Limits, Mandate, Outcome
 from slice_platform.ops.journal import Journal, open_journal
 from slice_platform.settings import load_settings
@@ -62,27 +64,49 @@ class Shop:
         return open_journal(load_settings(home=self.home, lock_timeout_seconds=30))
 
     def releaser(self, journal: Journal, commit: str = COMMIT, *, apply: bool = True) -> Releaser:
-        mandate = Mandate("ann", apply, self.service.spec.limits, self.told.append)
+        mandate = self.mandate(apply=apply)
         return Releaser(self.service, commit, self.account, journal, mandate, self.home / "ami")
 
-    def release(self, commit: str = COMMIT, *, apply: bool = True) -> list[Outcome | None]:
-        """Every step, one after the other."""
+    def release(self, commit: str = COMMIT, *, apply: bool = True, until: Step = STEPS[-1]) -> list[Outcome | None]:
+        """Every step, one after the other, and none after `until`."""
         with self.journal() as journal:
             releaser = self.releaser(journal, commit, apply=apply)
-            return [releaser.do(step) for step in STEPS]
+            return [releaser.do(step) for step in STEPS[: STEPS.index(until) + 1]]
 
-    def release_then(self, mend: Callable[[], None]) -> None:
+    def do(self, step: Step, commit: str = COMMIT) -> Outcome | None:
+        """One step, as a run that goes on at it does."""
+        with self.journal() as journal:
+            return self.releaser(journal, commit).do(step)
+
+    def prune(self, *, apply: bool = True) -> Outcome:
+        with self.journal() as journal:
+            return prune(self.account, self.service, journal, self.mandate(apply=apply))
+
+    def roll_back(self, to_version: int | None = None) -> Outcome:
+        """To that version, or to where a rollback goes that names none."""
+        with self.journal() as journal:
+            to = to_version or rollback_target(Releases(journal.db), "shop", self.account.versions("shop"))
+            return rollback(self.account, self.service, journal, self.mandate(), to_version=to)
+
+    def mandate(self, *, apply: bool = True) -> Mandate:
+        return Mandate("ann", apply, self.service.spec.limits, self.told.append)
+
+    def release_then(self, mend: Callable[[], None], commit: str = COMMIT) -> None:
         """A release during which, once its refresh has ended, `mend` is called: before the way back begins."""
+        self.when_told("the refresh did not succeed", mend)
+        self.release(commit)
+
+    def when_told(self, words: str, do: Callable[[], None]) -> None:
+        """Once a line with these words is told, this is done."""
         told = self.told.append
 
         class Told(list[str]):
             def append(self, line: str) -> None:
                 told(line)
-                if line.startswith("the refresh did not succeed"):
-                    mend()
+                if words in line:
+                    do()
 
         self.told = Told()
-        self.release()
 
     def known(self, commit: str = COMMIT) -> Release:
         with self.journal() as journal:

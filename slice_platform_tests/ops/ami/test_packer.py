@@ -104,6 +104,27 @@ def test_another_packer_is_waited_for_only_so_long(shop: Shop) -> None:  # noqa:
         pytest.fail("two packers build at once")
 
 
+def test_values_of_variables_reach_packer_and_stand_in_no_file(shop: Shop) -> None:  # noqa: F811
+    path = shop.home / "packer.json"
+    template = json.loads(path.read_text(encoding="utf-8"))
+    template["variables"]["licence"] = ""
+    template["builders"][0]["tags"]["size"] = "{{user `licence` | upper}}"
+    path.write_text(json.dumps(template), encoding="utf-8")
+    image = build(packer(shop, variables={"licence": "a-licence-key"}))
+    (described,) = shop.ec2.describe_images(ImageIds=[image])["Images"]
+    assert {"Key": "size", "Value": "A-LICENCE-KEY"} in described["Tags"]
+    kept = "".join(one.read_text(encoding="utf-8") for one in (shop.home / "work").rglob("*") if one.is_file())
+    assert "a-licence-key" not in kept
+    assert (shop.home / "work").stat().st_mode & 0o077 == 0
+
+
+def test_a_variable_that_the_template_lacks_is_told(shop: Shop) -> None:  # noqa: F811
+    with pytest.raises(
+        SettingsError, match=r"'packer.json' has no variables \['licence'\], expected are some of \['aws"
+    ):
+        packer(shop, variables={"licence": "x"}).validate(MARKS)
+
+
 def test_the_template_builds_in_the_local_aws_and_carries_the_marks(shop: Shop) -> None:  # noqa: F811
     template = packer_template("ami-1")
     (builder,) = json.loads(marked(template, MARKS, endpoint_url="http://127.0.0.1:1"))["builders"]

@@ -40,7 +40,10 @@ def stocks(draw: st.DrawFn) -> Stock:
     others = [version(1, draw(any_image), is_default=True, template="other")] if draw(st.booleans()) else []
     words = st.sampled_from(["$Default", "$Latest", *map(str, numbers)])
     launched = {f"i-web-{n}": draw(words) for n in range(draw(st.integers(0, 3)))}
-    groups = [Group("web", "lt-web", draw(words), launched)] if draw(st.booleans()) else []
+    overrides = draw(st.lists(st.tuples(st.sampled_from(["lt-web", "lt-other"]), words), max_size=2))
+    override_images = tuple(f"ami-{draw(any_image)}" for _ in range(draw(st.integers(0, 1))))
+    group = Group("web", "lt-web", draw(words), launched, bool(overrides), tuple(overrides), override_images)
+    groups = [group] if draw(st.booleans()) else []
     return Stock(
         template="web",
         images=images,
@@ -50,7 +53,8 @@ def stocks(draw: st.DrawFn) -> Stock:
         snapshots={f"snap-{n}": "{}" for n in range(count + 2)},
         configurations={"old": f"ami-{draw(any_image)}"} if draw(st.booleans()) else {},
         orphans=frozenset({f"snap-{draw(any_image)}"}),
-        rollback_to=draw(st.none() | st.sampled_from(numbers)),
+        rollback_to=frozenset(draw(st.sets(st.sampled_from(numbers), max_size=2))),
+        under_way=frozenset({f"ami-{draw(any_image)}"}) if draw(st.booleans()) else frozenset(),
     )
 
 
@@ -76,7 +80,11 @@ def test_nothing_in_use_goes(stock: Stock, keep_images: int, keep_versions: int)
     used = {meant(stock, word) for group in stock.groups for word in (group.version, *group.instance_versions.values())}
     assert not versions & {f"web:{number}" for number in used}
     assert not versions & {f"{one.template_name}:{one.number}" for one in stock.versions if one.is_default}
-    assert f"web:{stock.rollback_to}" not in versions
+    assert not versions & {f"web:{number}" for number in stock.rollback_to}
+    assert not images & stock.under_way
+    overrides = [over for group in stock.groups for over in group.overrides]
+    assert not versions & {f"web:{meant(stock, word)}" for template, word in overrides if template == "lt-web"}
+    assert not images & {one for group in stock.groups for one in group.override_images}
 
 
 @given(stocks(), st.integers(2, 5), st.integers(2, 5))
@@ -89,7 +97,12 @@ def test_what_is_left_is_the_newest_and_what_is_in_use_and_no_more(
     assert images <= set(available) - set(available[-keep_images:])
     left = [one for one in stock.versions if f"{one.template_name}:{one.number}" not in versions]
     users = {one.image_id for one in left} | {one.image_id for one in stock.instances}
-    assert set(available) - images <= {*available[-keep_images:], *users, *stock.configurations.values()}
+    others = {
+        *stock.configurations.values(),
+        *stock.under_way,
+        *(one for g in stock.groups for one in g.override_images),
+    }
+    assert set(available) - images <= {*available[-keep_images:], *users, *others}
     numbers = [one.number for one in stock.versions if one.template_name == "web"]
     assert {f"web:{number}" for number in numbers[-keep_versions:]}.isdisjoint(versions)
     assert all(resource.startswith("web:") for resource in versions)
