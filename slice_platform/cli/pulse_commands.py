@@ -67,7 +67,7 @@ def sync(directory: Path | None, apply: bool, max_resources: int | None, max_sha
 def probe(directory: Path | None, no_record: bool, due: bool) -> None:
     """Run the monitors from here, without Heartbeat, and tell people of what is down or up again.
 
-    DIRECTORY is by default Heartbeat's, SLICE_PULSE_DIR, and SLICE_PULSE_MONITORS_DIR before anything was brought there.
+    DIRECTORY is by default Heartbeat's, SLICE_PULSE_DIR; before anything was brought there, SLICE_PULSE_MONITORS_DIR.
     Results are dropped for the dataset uptime, and are rows once `slice ingest uptime` or the sensor has taken them.
     """
     from slice_platform.cli.pulse import probe_dir

@@ -159,7 +159,7 @@ def test_a_host_of_heartbeat_needs_neither_the_project_nor_dagster(slice_: Slice
 
 
 def test_what_was_brought_is_run_and_before_that_what_is_in_git(slice_: Slice, git: Path) -> None:
-    assert git and slice_("pulse", "probe", "--no-record").output.count("down") == 2
+    assert slice_("pulse", "probe", "--no-record").output.count("down") == len(list(git.iterdir()))
     slice_("pulse", "publish", "--apply")
     slice_("pulse", "sync", "--apply")
     write_files(git, {"cart.yml": http("cart")})  # not published yet

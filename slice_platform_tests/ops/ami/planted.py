@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from slice_platform.aws import AwsAccess
 from slice_platform.local.aws import ACCOUNT, REGION, LocalAws
 from slice_platform.local.aws_moto import set_age
@@ -180,8 +178,3 @@ def _old_image(ec2: Any, number: int, *, age_days: int) -> str:
     ec2.create_tags(Resources=[image, *snapshots], Tags=tags)
     set_age(Caller(ACCOUNT, REGION), image, timedelta(days=age_days))
     return image
-
-
-@pytest.fixture
-def shop(empty_aws: LocalAws, tmp_path: Path) -> Shop:
-    return plant(empty_aws, tmp_path)

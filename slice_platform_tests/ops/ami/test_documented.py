@@ -12,7 +12,7 @@ from slice_platform.aws import client
 from slice_platform.errors import ReleaseFailed
 from slice_platform.ops.ami.releases import Step
 from slice_platform.ops.ami.spec import CodeBuild, ImageTest, PackerBuild, Refresh, ReleaseSpec
-from slice_platform_tests.ops.ami.planted import OTHER_COMMIT, Shop, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import OTHER_COMMIT, Shop
 
 DOC = (Path(__file__).parents[3] / "docs" / "ami.md").read_text(encoding="utf-8")
 SERVICES = ("ec2", "autoscaling", "sts")
@@ -35,7 +35,7 @@ def rights() -> set[str]:
     return found
 
 
-def test_the_rights_are_those_of_every_call_that_is_made(shop: Shop) -> None:  # noqa: F811
+def test_the_rights_are_those_of_every_call_that_is_made(shop: Shop) -> None:
     made: set[str] = set()
 
     def look(event_name: str, **_: Any) -> None:
@@ -55,7 +55,7 @@ def test_the_rights_are_those_of_every_call_that_is_made(shop: Shop) -> None:  #
     assert {one for one in rights() if not one.startswith("codebuild:")} - made == {"ec2:DeleteSecurityGroup"}
 
 
-def _release_that_is_cancelled(shop: Shop) -> None:  # noqa: F811
+def _release_that_is_cancelled(shop: Shop) -> None:
     shop.spec["refresh"] = {"poll_seconds": 0, "timeout_seconds": 0.3}
     shop.have_refresh("hang")
     with pytest.raises(ReleaseFailed):

@@ -17,16 +17,16 @@ from slice_platform.ops.ami.image_test import TESTED, ImageTrial
 from slice_platform.ops.ami.packer_template import Marks
 from slice_platform.ops.ami.spec import ImageTest
 from slice_platform_tests.ops.ami.aws_hooks import changed, refused
-from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop
 from slice_platform_tests.ops.ami.walker import Walker
 
 
-def trial(shop: Shop, **spec: Any) -> ImageTrial:  # noqa: F811
+def trial(shop: Shop, **spec: Any) -> ImageTrial:
     chosen = ImageTest.model_validate({"poll_seconds": 0.01, "timeout_seconds": 5, **spec})
     return ImageTrial(shop.account, chosen, Marks("r1", "shop", "main", COMMIT), shop.told.append)
 
 
-def any_image(shop: Shop) -> str:  # noqa: F811
+def any_image(shop: Shop) -> str:
     return str(shop.images()[0]["ImageId"])
 
 
@@ -54,7 +54,7 @@ def answering(statuses: list[int]) -> Iterator[str]:
         server.server_close()
 
 
-def test_the_check_finds_the_instance_in_its_environment(shop: Shop) -> None:  # noqa: F811
+def test_the_check_finds_the_instance_in_its_environment(shop: Shop) -> None:
     question = 'test -n "$PRIVATE_IP" && echo "$INSTANCE_ID of $IMAGE_ID"'
     trial(shop, check=["sh", "-c", question]).run(image := any_image(shop))
     (said,) = [line for line in shop.told if line.endswith(f"of {image}")]
@@ -62,13 +62,13 @@ def test_the_check_finds_the_instance_in_its_environment(shop: Shop) -> None:  #
     Walker(shop.local).prove()
 
 
-def test_a_health_url_is_asked_until_it_is_well(shop: Shop) -> None:  # noqa: F811
+def test_a_health_url_is_asked_until_it_is_well(shop: Shop) -> None:
     with answering([503, 404, 200]) as url:
         trial(shop, health_url=url).run(any_image(shop))
     Walker(shop.local).prove()
 
 
-def test_an_image_that_never_answers_fails_and_its_instance_is_gone(shop: Shop) -> None:  # noqa: F811
+def test_an_image_that_never_answers_fails_and_its_instance_is_gone(shop: Shop) -> None:
     with (
         answering([503]) as url,
         pytest.raises(ReleaseFailed, match="after 0.3 s its instance does not answer"),
@@ -78,18 +78,18 @@ def test_an_image_that_never_answers_fails_and_its_instance_is_gone(shop: Shop) 
 
 
 @pytest.mark.parametrize("check", [["false"], ["/no/such/program"], ["sleep", "9"]])
-def test_a_check_that_fails_fails_the_image(shop: Shop, check: list[str]) -> None:  # noqa: F811
+def test_a_check_that_fails_fails_the_image(shop: Shop, check: list[str]) -> None:
     with pytest.raises(ReleaseFailed, match="Nothing uses the image"):
         trial(shop, check=check, timeout_seconds=0.5).run(any_image(shop))
     Walker(shop.local).prove()
 
 
-def test_an_image_that_is_none_is_told(shop: Shop) -> None:  # noqa: F811
+def test_an_image_that_is_none_is_told(shop: Shop) -> None:
     with pytest.raises(AccessRefused, match="Could not launch an instance of 'ami-00000000'"):
         trial(shop, check=["true"]).run("ami-00000000")
 
 
-def test_a_check_that_is_late_is_killed_with_all_that_it_started(shop: Shop) -> None:  # noqa: F811
+def test_a_check_that_is_late_is_killed_with_all_that_it_started(shop: Shop) -> None:
     began = time.monotonic()
     with pytest.raises(ReleaseFailed, match="timed out after 0.5 seconds"):
         trial(shop, check=["sh", "-c", "sleep 30; true"], timeout_seconds=0.5).run(any_image(shop))
@@ -97,7 +97,7 @@ def test_a_check_that_is_late_is_killed_with_all_that_it_started(shop: Shop) -> 
     Walker(shop.local).prove()
 
 
-def test_an_answer_that_is_no_http_is_one_that_is_not_well_yet(shop: Shop) -> None:  # noqa: F811
+def test_an_answer_that_is_no_http_is_one_that_is_not_well_yet(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         talk = threading.Thread(
             target=_answer_each, args=(server, [b"220 booting\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
@@ -116,7 +116,7 @@ def _answer_each(server: socket.socket, answers: list[bytes]) -> None:
             connection.sendall(answer)
 
 
-def test_an_instance_that_a_killed_run_of_another_commit_left_is_terminated(shop: Shop) -> None:  # noqa: F811
+def test_an_instance_that_a_killed_run_of_another_commit_left_is_terminated(shop: Shop) -> None:
     tags = Marks("r0", "shop", "main", OTHER_COMMIT).of_instance(TESTED)
     wanted = [{"Key": key, "Value": value} for key, value in tags.items()]
     specified = [{"ResourceType": "instance", "Tags": wanted}]
@@ -125,7 +125,7 @@ def test_an_instance_that_a_killed_run_of_another_commit_left_is_terminated(shop
     Walker(shop.local).prove()
 
 
-def test_an_instance_that_ec2_does_not_show_yet_is_terminated_all_the_same(shop: Shop) -> None:  # noqa: F811
+def test_an_instance_that_ec2_does_not_show_yet_is_terminated_all_the_same(shop: Shop) -> None:
     def hide(told: dict[str, Any]) -> None:
         for held in told["Reservations"]:
             held["Instances"] = [one for one in held["Instances"] if _role(one) != TESTED or _is_over(one)]
@@ -151,7 +151,7 @@ def test_a_health_url_with_other_braces_is_refused() -> None:
         ImageTest.model_validate({"health_url": "http://{ip}/health"})
 
 
-def test_no_capacity_for_the_instance_is_a_matter_of_time(shop: Shop) -> None:  # noqa: F811
+def test_no_capacity_for_the_instance_is_a_matter_of_time(shop: Shop) -> None:
     with (
         refused(shop.account.access, "ec2", "RunInstances", "InsufficientInstanceCapacity", status=500),
         pytest.raises(AwsUnavailable, match="InsufficientInstanceCapacity.*can be repeated"),

@@ -14,16 +14,16 @@ from slice_platform.ops.ami.releases import ReleaseState, Step
 from slice_platform.ops.ami.rollout import Rollout
 from slice_platform.ops.ami.spec import Refresh
 from slice_platform_tests.ops.ami.aws_hooks import before, changed, refused
-from slice_platform_tests.ops.ami.planted import COMMIT, Shop, plant, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import COMMIT, Shop, plant
 from slice_platform_tests.ops.ami.walker import Walker
 
 
-def refresher(shop: Shop, **spec: Any) -> Refresher:  # noqa: F811
+def refresher(shop: Shop, **spec: Any) -> Refresher:
     chosen = Refresh.model_validate({"poll_seconds": 0, "timeout_seconds": 20, **spec})
     return Refresher(shop.account, "shop", chosen, shop.told.append)
 
 
-def ended(shop: Shop, **spec: Any) -> RefreshEnd:  # noqa: F811
+def ended(shop: Shop, **spec: Any) -> RefreshEnd:
     one = refresher(shop, **spec)
     return one.follow(one.start(2))
 
@@ -33,14 +33,14 @@ def pinned(empty_aws: LocalAws, home: Path) -> Shop:
     return plant(empty_aws, home, version="1")
 
 
-def refreshes(shop: Shop) -> list[dict[str, Any]]:  # noqa: F811
+def refreshes(shop: Shop) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = shop.autoscaling.describe_instance_refreshes(AutoScalingGroupName="shop")[
         "InstanceRefreshes"
     ]
     return found
 
 
-def test_checkpoints_and_bake_time_reach_ec2_and_baking_is_waited_out(shop: Shop) -> None:  # noqa: F811
+def test_checkpoints_and_bake_time_reach_ec2_and_baking_is_waited_out(shop: Shop) -> None:
     wanted: dict[str, Any] = {
         "checkpoint_percentages": [50, 100],
         "checkpoint_delay": 3,
@@ -56,7 +56,7 @@ def test_checkpoints_and_bake_time_reach_ec2_and_baking_is_waited_out(shop: Shop
 
 
 def test_a_refresh_of_another_is_waited_for(empty_aws: LocalAws, tmp_path: Path) -> None:
-    shop = pinned(empty_aws, tmp_path)  # noqa: F811
+    shop = pinned(empty_aws, tmp_path)
     theirs = shop.autoscaling.start_instance_refresh(AutoScalingGroupName="shop")["InstanceRefreshId"]
     assert ended(shop).is_success
     assert f"shop is refreshed by another: {theirs} is waited for" in shop.told
@@ -64,7 +64,7 @@ def test_a_refresh_of_another_is_waited_for(empty_aws: LocalAws, tmp_path: Path)
 
 
 def test_a_refresh_of_another_that_does_not_end_is_told(empty_aws: LocalAws, tmp_path: Path) -> None:
-    shop = pinned(empty_aws, tmp_path)  # noqa: F811
+    shop = pinned(empty_aws, tmp_path)
     shop.have_refresh("hang")
     shop.autoscaling.start_instance_refresh(AutoScalingGroupName="shop")
     with pytest.raises(ReleaseFailed, match="is still InProgress after 0.2 s. Let it end or cancel it, and release"):
@@ -72,7 +72,7 @@ def test_a_refresh_of_another_that_does_not_end_is_told(empty_aws: LocalAws, tmp
 
 
 def test_one_who_was_faster_is_waited_for_as_well(empty_aws: LocalAws, tmp_path: Path) -> None:
-    shop = pinned(empty_aws, tmp_path)  # noqa: F811
+    shop = pinned(empty_aws, tmp_path)
 
     def be_faster() -> None:
         shop.autoscaling.start_instance_refresh(AutoScalingGroupName="shop")
@@ -83,12 +83,12 @@ def test_one_who_was_faster_is_waited_for_as_well(empty_aws: LocalAws, tmp_path:
 
 
 def test_ones_own_refresh_that_is_under_way_is_followed(empty_aws: LocalAws, tmp_path: Path) -> None:
-    shop = pinned(empty_aws, tmp_path)  # noqa: F811
+    shop = pinned(empty_aws, tmp_path)
     first = refresher(shop).start(2)
     assert refresher(shop).start(2) == first
 
 
-def test_a_refresh_that_is_being_cancelled_is_not_taken_for_ones_own(shop: Shop) -> None:  # noqa: F811
+def test_a_refresh_that_is_being_cancelled_is_not_taken_for_ones_own(shop: Shop) -> None:
     shop.have_refresh("hang")
     first = refresher(shop).start(2)
     shop.autoscaling.cancel_instance_refresh(AutoScalingGroupName="shop")
@@ -96,7 +96,7 @@ def test_a_refresh_that_is_being_cancelled_is_not_taken_for_ones_own(shop: Shop)
     assert refresher(shop).start(2) != first
 
 
-def test_a_refresh_that_ec2_does_not_show_yet_is_followed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_refresh_that_ec2_does_not_show_yet_is_followed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = [True, True]
 
     def hide(told: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def test_a_refresh_that_ec2_does_not_show_yet_is_followed(shop: Shop, monkeypatc
     [("fail-at-50", "RollbackSuccessful"), ("fail-at-50 rollback-fails", "RollbackFailed")],
 )
 def test_a_rollback_by_ec2_itself_is_no_success(empty_aws: LocalAws, tmp_path: Path, words: str, status: str) -> None:
-    shop = pinned(empty_aws, tmp_path)  # noqa: F811
+    shop = pinned(empty_aws, tmp_path)
     template = shop.default()["LaunchTemplateId"]
     desired = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": "2"}}
     shop.have_refresh(words)
@@ -129,7 +129,7 @@ def test_a_rollback_by_ec2_itself_is_no_success(empty_aws: LocalAws, tmp_path: P
     assert any("RollbackInProgress" in line for line in shop.told)
 
 
-def test_instances_that_were_left_behind_are_refreshed_once_more(shop: Shop) -> None:  # noqa: F811
+def test_instances_that_were_left_behind_are_refreshed_once_more(shop: Shop) -> None:
     """A refresh of another that began before the default was switched, and is taken for ours."""
     shop.autoscaling.start_instance_refresh(AutoScalingGroupName="shop")
     shop.ec2.modify_launch_template(LaunchTemplateName="shop", DefaultVersion="1")
@@ -139,7 +139,7 @@ def test_instances_that_were_left_behind_are_refreshed_once_more(shop: Shop) -> 
     assert shop.running() == {shop.default()["LaunchTemplateData"]["ImageId"]}
 
 
-def test_a_refresh_that_ec2_refuses_puts_the_version_before_back(shop: Shop) -> None:  # noqa: F811
+def test_a_refresh_that_ec2_refuses_puts_the_version_before_back(shop: Shop) -> None:
     before_it, running = shop.default(), shop.running()
     with (
         refused(shop.account.access, "autoscaling", "StartInstanceRefresh", "ValidationError"),
@@ -151,7 +151,7 @@ def test_a_refresh_that_ec2_refuses_puts_the_version_before_back(shop: Shop) -> 
     Walker(shop.local).prove()
 
 
-def test_a_group_of_another_template_is_told_before_anything_is_done(shop: Shop) -> None:  # noqa: F811
+def test_a_group_of_another_template_is_told_before_anything_is_done(shop: Shop) -> None:
     (image,) = shop.images(commit="old1")
     shop.ec2.create_launch_template(LaunchTemplateName="api", LaunchTemplateData={"ImageId": image["ImageId"]})
     shop.spec["launch_template"] = "api"
@@ -160,7 +160,7 @@ def test_a_group_of_another_template_is_told_before_anything_is_done(shop: Shop)
     assert shop.images(commit=COMMIT) == []
 
 
-def test_a_version_of_a_policy_is_told_before_anything_is_done(shop: Shop) -> None:  # noqa: F811
+def test_a_version_of_a_policy_is_told_before_anything_is_done(shop: Shop) -> None:
     def mix(told: dict[str, Any]) -> None:
         for group in told["AutoScalingGroups"]:
             specification = {**group.pop("LaunchTemplate"), "Version": "2"}
@@ -173,7 +173,7 @@ def test_a_version_of_a_policy_is_told_before_anything_is_done(shop: Shop) -> No
         shop.release(until=Step.VALIDATE)
 
 
-def test_a_right_that_is_missing_is_told(shop: Shop) -> None:  # noqa: F811
+def test_a_right_that_is_missing_is_told(shop: Shop) -> None:
     with (
         refused(shop.account.access, "autoscaling", "StartInstanceRefresh", "AccessDenied"),
         pytest.raises(AccessRefused, match="Could not start an instance refresh of 'shop': .*AccessDenied"),

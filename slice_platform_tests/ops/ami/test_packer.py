@@ -11,14 +11,14 @@ from slice_platform.ops.ami.packer import Packer
 from slice_platform.ops.ami.packer_template import Marks, marked, read_template
 from slice_platform.ops.ami.spec import PackerBuild
 from slice_platform_tests.forked import killed
-from slice_platform_tests.ops.ami.planted import COMMIT, Shop, packer_template, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import COMMIT, Shop, packer_template
 from slice_platform_tests.ops.ami.ssh_machine import SshMachine, running_ssh_machine
 from slice_platform_tests.ops.ami.walker import Walker
 
 MARKS = Marks("r1", "shop", "main", COMMIT)
 
 
-def packer(shop: Shop, **more: Any) -> Packer:  # noqa: F811
+def packer(shop: Shop, **more: Any) -> Packer:
     build = PackerBuild.model_validate({"template": "packer.json", **more})
     return Packer(build, shop.home, shop.home / "work", shop.local.endpoint_url)
 
@@ -28,7 +28,7 @@ def build(one: Packer, told: list[str] | None = None) -> str:
         return one.run(MARKS, (told if told is not None else []).append, lock=lock)
 
 
-def provision(shop: Shop, machine: SshMachine, *provisioners: dict[str, Any]) -> None:  # noqa: F811
+def provision(shop: Shop, machine: SshMachine, *provisioners: dict[str, Any]) -> None:
     """Have the template's builder reach the machine by SSH, and do this with it."""
     path = shop.home / "packer.json"
     template = json.loads(path.read_text(encoding="utf-8"))
@@ -45,7 +45,7 @@ def shell(*commands: str) -> dict[str, Any]:
     return {"type": "shell", "inline": list(commands), "execute_command": "sh {{.Path}}"}
 
 
-def test_provisioners_really_run_and_files_are_uploaded(shop: Shop, tmp_path: Path) -> None:  # noqa: F811
+def test_provisioners_really_run_and_files_are_uploaded(shop: Shop, tmp_path: Path) -> None:
     (shop.home / "app.conf").write_text("port = 80\n", encoding="utf-8")
     told: list[str] = []
     with running_ssh_machine(tmp_path / "machine") as machine:
@@ -63,7 +63,7 @@ def test_provisioners_really_run_and_files_are_uploaded(shop: Shop, tmp_path: Pa
     assert any("it went well" in line for line in told)
 
 
-def test_a_provisioner_that_fails_fails_the_build_and_leaves_nothing(shop: Shop, tmp_path: Path) -> None:  # noqa: F811
+def test_a_provisioner_that_fails_fails_the_build_and_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
     with running_ssh_machine(tmp_path / "machine") as machine:
         provision(shop, machine, shell("echo npm fails; exit 3"))
         with pytest.raises(
@@ -75,7 +75,7 @@ def test_a_provisioner_that_fails_fails_the_build_and_leaves_nothing(shop: Shop,
     assert shop.images(commit=COMMIT) == []
 
 
-def test_a_build_that_takes_too_long_is_interrupted_and_cleans_up(shop: Shop, tmp_path: Path) -> None:  # noqa: F811
+def test_a_build_that_takes_too_long_is_interrupted_and_cleans_up(shop: Shop, tmp_path: Path) -> None:
     told: list[str] = []
     with running_ssh_machine(tmp_path / "machine") as machine:
         provision(shop, machine, shell("sleep 60"))
@@ -86,7 +86,7 @@ def test_a_build_that_takes_too_long_is_interrupted_and_cleans_up(shop: Shop, tm
     Walker(shop.local).prove()
 
 
-def test_a_packer_whose_starter_was_killed_finishes_and_its_image_is_found(shop: Shop) -> None:  # noqa: F811
+def test_a_packer_whose_starter_was_killed_finishes_and_its_image_is_found(shop: Shop) -> None:
     one = packer(shop)
     assert killed(lambda: _build(one), 0.25)
     with one.alone(wait_seconds=30):  # it builds on: whoever comes next waits for it
@@ -94,7 +94,7 @@ def test_a_packer_whose_starter_was_killed_finishes_and_its_image_is_found(shop:
     assert [found["ImageId"] for found in shop.images(commit=COMMIT)] == ([image] if image else [])
 
 
-def test_another_packer_is_waited_for_only_so_long(shop: Shop) -> None:  # noqa: F811
+def test_another_packer_is_waited_for_only_so_long(shop: Shop) -> None:
     one = packer(shop)
     with (
         one.alone(wait_seconds=0),
@@ -104,7 +104,7 @@ def test_another_packer_is_waited_for_only_so_long(shop: Shop) -> None:  # noqa:
         pytest.fail("two packers build at once")
 
 
-def test_values_of_variables_reach_packer_and_stand_in_no_file(shop: Shop) -> None:  # noqa: F811
+def test_values_of_variables_reach_packer_and_stand_in_no_file(shop: Shop) -> None:
     path = shop.home / "packer.json"
     template = json.loads(path.read_text(encoding="utf-8"))
     template["variables"]["licence"] = ""
@@ -118,14 +118,14 @@ def test_values_of_variables_reach_packer_and_stand_in_no_file(shop: Shop) -> No
     assert (shop.home / "work").stat().st_mode & 0o077 == 0
 
 
-def test_a_variable_that_the_template_lacks_is_told(shop: Shop) -> None:  # noqa: F811
+def test_a_variable_that_the_template_lacks_is_told(shop: Shop) -> None:
     with pytest.raises(
         SettingsError, match=r"'packer.json' has no variables \['licence'\], expected are some of \['aws"
     ):
         packer(shop, variables={"licence": "x"}).validate(MARKS)
 
 
-def test_the_template_builds_in_the_local_aws_and_carries_the_marks(shop: Shop) -> None:  # noqa: F811
+def test_the_template_builds_in_the_local_aws_and_carries_the_marks(shop: Shop) -> None:
     template = packer_template("ami-1")
     (builder,) = json.loads(marked(template, MARKS, endpoint_url="http://127.0.0.1:1"))["builders"]
     assert builder["custom_endpoint_ec2"] == "http://127.0.0.1:1"
@@ -151,7 +151,7 @@ def test_a_template_that_cannot_be_read_is_told_with_its_path(tmp_path: Path, te
         read_template(path)
 
 
-def test_without_packer_the_way_to_get_it_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_without_packer_the_way_to_get_it_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(shop.home))
     with pytest.raises(SettingsError, match="the program 'packer' is not on the PATH. Install it"):
         packer(shop).validate(MARKS)

@@ -8,12 +8,12 @@ from slice_platform.errors import AwsUnavailable
 from slice_platform.ops.ami import promotion
 from slice_platform.ops.ami.promotion import Promotion, default_of, made_by
 from slice_platform_tests.ops.ami.aws_hooks import changed
-from slice_platform_tests.ops.ami.planted import Shop, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import Shop
 
 RELEASE = "0123456789abcdef0123456789abcdef"
 
 
-def promoted(shop: Shop) -> Promotion:  # noqa: F811
+def promoted(shop: Shop) -> Promotion:
     """The older image, on its way into the template."""
     (image,) = shop.images(commit="old0")
     return Promotion(shop.account, "shop", image["ImageId"], RELEASE)
@@ -24,14 +24,14 @@ def carry_out(one: Promotion) -> None:
         one.act(change)
 
 
-def test_the_version_tells_its_release_and_where_it_comes_from(shop: Shop) -> None:  # noqa: F811
+def test_the_version_tells_its_release_and_where_it_comes_from(shop: Shop) -> None:
     carry_out(promoted(shop))
     now = default_of(shop.account, "shop")
     assert (now.number, now.image_id, str(made_by(now))) == (3, promoted(shop).image_id, f"release {RELEASE} from 2")
     assert promoted(shop).changes(now) == ()
 
 
-def test_a_version_that_ec2_does_not_show_yet_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_version_that_ec2_does_not_show_yet_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(promotion, "_LOOK_SECONDS", 0.01)
     hidden = [True] * 6
 
@@ -45,7 +45,7 @@ def test_a_version_that_ec2_does_not_show_yet_is_waited_for(shop: Shop, monkeypa
 
 
 def test_a_version_that_is_never_shown_is_told_and_can_be_gone_on_with(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(promotion, "_SEEN_SECONDS", 0.0)
@@ -62,7 +62,7 @@ def test_a_version_that_is_never_shown_is_told_and_can_be_gone_on_with(
     assert shop.default()["VersionNumber"] == 3
 
 
-def test_the_token_of_a_version_is_no_longer_than_ec2_takes(shop: Shop) -> None:  # noqa: F811
+def test_the_token_of_a_version_is_no_longer_than_ec2_takes(shop: Shop) -> None:
     tokens: list[str] = []
 
     def look(params: dict[str, Any], **_: Any) -> None:

@@ -8,11 +8,11 @@ from slice_platform.errors import FenceRefused, ReleaseFailed, SettingsError
 from slice_platform.local.aws import LocalAws
 from slice_platform.ops.ami.releases import ReleaseState, Step
 from slice_platform.ops.fence import Limits
-from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop, plant, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop, plant
 from slice_platform_tests.ops.ami.walker import Walker
 
 
-def test_a_release_brings_the_image_of_a_commit_to_every_instance(shop: Shop) -> None:  # noqa: F811
+def test_a_release_brings_the_image_of_a_commit_to_every_instance(shop: Shop) -> None:
     before = shop.default()
     shop.release()
     (image,) = shop.images(commit=COMMIT)
@@ -24,7 +24,7 @@ def test_a_release_brings_the_image_of_a_commit_to_every_instance(shop: Shop) ->
     Walker(shop.local).prove(most_images=3)  # two are kept, one more by the version to roll back to
 
 
-def test_the_image_and_its_snapshots_tell_branch_commit_and_service(shop: Shop) -> None:  # noqa: F811
+def test_the_image_and_its_snapshots_tell_branch_commit_and_service(shop: Shop) -> None:
     shop.release()
     (image,) = shop.images(commit=COMMIT)
     tags = {one["Key"]: one["Value"] for one in image["Tags"]}
@@ -35,13 +35,13 @@ def test_the_image_and_its_snapshots_tell_branch_commit_and_service(shop: Shop) 
     assert {"Key": "commit", "Value": COMMIT} in described["Tags"]
 
 
-def test_what_packer_says_is_told_line_by_line(shop: Shop) -> None:  # noqa: F811
+def test_what_packer_says_is_told_line_by_line(shop: Shop) -> None:
     shop.release()
     assert any("Creating AMI shop c0ffee" in line for line in shop.told)
     assert any("No volumes to clean up, skipping" in line for line in shop.told)
 
 
-def test_without_a_yes_a_release_is_planned_and_nothing_is_changed(shop: Shop) -> None:  # noqa: F811
+def test_without_a_yes_a_release_is_planned_and_nothing_is_changed(shop: Shop) -> None:
     before, images = shop.default(), shop.images()
     outcomes = shop.release(apply=False)
     assert all(one is None or not one.was_applied for one in outcomes)
@@ -53,7 +53,7 @@ def test_without_a_yes_a_release_is_planned_and_nothing_is_changed(shop: Shop) -
         shop.known()
 
 
-def test_a_commit_that_is_released_is_not_released_again(shop: Shop) -> None:  # noqa: F811
+def test_a_commit_that_is_released_is_not_released_again(shop: Shop) -> None:
     shop.release()
     before = Walker(shop.local)
     assert shop.release() == [None] * 6
@@ -61,7 +61,7 @@ def test_a_commit_that_is_released_is_not_released_again(shop: Shop) -> None:  #
     assert (after.images, after.versions, after.members) == (before.images, before.versions, before.members)
 
 
-def test_releases_one_after_the_other_keep_images_and_versions_bounded(shop: Shop) -> None:  # noqa: F811
+def test_releases_one_after_the_other_keep_images_and_versions_bounded(shop: Shop) -> None:
     for number in range(5):
         shop.release(f"{number:040d}")
     walker = Walker(shop.local)
@@ -69,7 +69,7 @@ def test_releases_one_after_the_other_keep_images_and_versions_bounded(shop: Sho
     assert [one["VersionNumber"] for one in sorted(walker.versions, key=lambda one: one["VersionNumber"])] == [6, 7]
 
 
-def test_an_earlier_commit_can_be_released_again_from_its_image(shop: Shop) -> None:  # noqa: F811
+def test_an_earlier_commit_can_be_released_again_from_its_image(shop: Shop) -> None:
     shop.release()
     (image,) = shop.images(commit=COMMIT)
     shop.release(OTHER_COMMIT)
@@ -80,7 +80,7 @@ def test_an_earlier_commit_can_be_released_again_from_its_image(shop: Shop) -> N
     Walker(shop.local).prove()
 
 
-def test_an_image_that_fails_its_test_is_never_promoted(shop: Shop) -> None:  # noqa: F811
+def test_an_image_that_fails_its_test_is_never_promoted(shop: Shop) -> None:
     before = shop.default()
     shop.spec["test"] = {"check": ["sh", "-c", "echo no answer from $INSTANCE_ID; exit 3"], "poll_seconds": 0}
     with pytest.raises(ReleaseFailed, match=r"exited with 3: 'no answer from i-[0-9a-f]+'. Nothing uses the image"):
@@ -99,7 +99,7 @@ def test_an_image_that_fails_its_test_is_never_promoted(shop: Shop) -> None:  # 
 def test_a_refresh_that_does_not_succeed_puts_the_version_before_back(
     empty_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory, version: str, outcome: str
 ) -> None:
-    shop = plant(empty_aws, tmp_path_factory.mktemp("shop"), version=version)  # noqa: F811
+    shop = plant(empty_aws, tmp_path_factory.mktemp("shop"), version=version)
     before, running = shop.default(), shop.running()
     shop.spec["refresh"] = {"poll_seconds": 0, "timeout_seconds": 0.5}
     shop.have_refresh(outcome)
@@ -111,7 +111,7 @@ def test_a_refresh_that_does_not_succeed_puts_the_version_before_back(
     Walker(shop.local).prove()
 
 
-def test_a_rollback_that_fails_as_well_says_so_and_is_gone_on_with(shop: Shop) -> None:  # noqa: F811
+def test_a_rollback_that_fails_as_well_says_so_and_is_gone_on_with(shop: Shop) -> None:
     shop.have_refresh("fail-at-50")
     with pytest.raises(ReleaseFailed, match="Putting 'shop' back to version 2 of 'shop': .*Look at the group"):
         shop.release()
@@ -123,7 +123,7 @@ def test_a_rollback_that_fails_as_well_says_so_and_is_gone_on_with(shop: Shop) -
     Walker(shop.local).prove()
 
 
-def test_a_rolled_back_release_goes_on_from_its_image_once_its_cause_is_mended(shop: Shop) -> None:  # noqa: F811
+def test_a_rolled_back_release_goes_on_from_its_image_once_its_cause_is_mended(shop: Shop) -> None:
     shop.have_refresh("fail-at-50")
     with pytest.raises(ReleaseFailed):
         shop.release()
@@ -139,7 +139,7 @@ def test_a_rolled_back_release_goes_on_from_its_image_once_its_cause_is_mended(s
 def test_pruning_that_would_take_too_much_is_refused_and_the_release_stands(
     empty_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    shop = plant(empty_aws, tmp_path_factory.mktemp("shop"), old_images=8)  # noqa: F811
+    shop = plant(empty_aws, tmp_path_factory.mktemp("shop"), old_images=8)
     shop.spec["limits"] = Limits(max_share=0.5, max_resources=50)
     with pytest.raises(FenceRefused, match="refused by the rule max_share: it removes"):
         shop.release()
@@ -151,7 +151,7 @@ def test_pruning_that_would_take_too_much_is_refused_and_the_release_stands(
     Walker(shop.local).prove(most_images=3)
 
 
-def test_a_template_that_packer_does_not_accept_is_told_before_anything_is_done(shop: Shop) -> None:  # noqa: F811
+def test_a_template_that_packer_does_not_accept_is_told_before_anything_is_done(shop: Shop) -> None:
     path = shop.home / "packer.json"
     path.write_text(json.dumps({"builders": [{"type": "amazon-ebs"}]}), encoding="utf-8")
     with pytest.raises(SettingsError, match=r"(?s)Packer does not accept 'packer.json': .*ami_name must be specified"):

@@ -9,7 +9,7 @@ from slice_platform.ops.ami.releases import ReleaseState
 from slice_platform_tests.crashes import SimulatedCrash
 from slice_platform_tests.forked import killed
 from slice_platform_tests.ops.ami.aws_faults import Fault, Faults, faulty
-from slice_platform_tests.ops.ami.planted import COMMIT, Shop, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import COMMIT, Shop
 from slice_platform_tests.ops.ami.walker import Walker
 
 FAULTS: tuple[Fault, ...] = ("throttled", "refused", "timed out", "answer lost", "killed before", "killed after")
@@ -18,7 +18,7 @@ MOST_ATTEMPTS = 200
 KILLS = 12
 
 
-def attempt(shop: Shop, commit: str, faults: Faults) -> bool:  # noqa: F811
+def attempt(shop: Shop, commit: str, faults: Faults) -> bool:
     """One release that meets a fault, or none is left for it; whether it ended without any error."""
     faults.begin()
     with faulty(shop.account.access, faults):
@@ -29,7 +29,7 @@ def attempt(shop: Shop, commit: str, faults: Faults) -> bool:  # noqa: F811
     return True
 
 
-def commits_until_none_is_met(shop: Shop, faults: Faults) -> list[str]:  # noqa: F811
+def commits_until_none_is_met(shop: Shop, faults: Faults) -> list[str]:
     """One commit after the other is released, each as often as it takes, until one meets no fault any more."""
     commits, met = [f"{1:040d}"], 0
     for _ in range(MOST_ATTEMPTS):
@@ -42,7 +42,7 @@ def commits_until_none_is_met(shop: Shop, faults: Faults) -> list[str]:  # noqa:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_release_that_meets_a_fault_at_each_of_its_calls_succeeds_in_the_end(shop: Shop, fault: Fault) -> None:  # noqa: F811
+def test_a_release_that_meets_a_fault_at_each_of_its_calls_succeeds_in_the_end(shop: Shop, fault: Fault) -> None:
     faults = Faults(fault)
     commits = commits_until_none_is_met(shop, faults)
     assert len(faults.met) >= LEAST_CALLS
@@ -53,7 +53,7 @@ def test_a_release_that_meets_a_fault_at_each_of_its_calls_succeeds_in_the_end(s
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_rollback_that_meets_a_fault_at_each_of_its_calls_succeeds_in_the_end(shop: Shop, fault: Fault) -> None:  # noqa: F811
+def test_a_rollback_that_meets_a_fault_at_each_of_its_calls_succeeds_in_the_end(shop: Shop, fault: Fault) -> None:
     before, faults = shop.running(), Faults(fault)
     shop.have_refresh("fail-at-50")
     with pytest.raises(ReleaseFailed):
@@ -69,11 +69,11 @@ def test_a_rollback_that_meets_a_fault_at_each_of_its_calls_succeeds_in_the_end(
     Walker(shop.local).prove()
 
 
-def _release(shop: Shop) -> None:  # noqa: F811
+def _release(shop: Shop) -> None:
     shop.release()
 
 
-def test_a_release_that_is_killed_again_and_again_succeeds_in_the_end(shop: Shop) -> None:  # noqa: F811
+def test_a_release_that_is_killed_again_and_again_succeeds_in_the_end(shop: Shop) -> None:
     """With kill -9, at any moment: in the middle of packer's work, of a test, of a refresh."""
     chosen = random.Random(20261125)
     deaths = sum(killed(lambda: _release(shop), chosen.random() * 1.2) for _ in range(KILLS))

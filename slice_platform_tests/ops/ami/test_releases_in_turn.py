@@ -5,16 +5,16 @@ import pytest
 from slice_platform.errors import ReleaseFailed, SettingsError
 from slice_platform.ops.ami.releases import ReleaseState, Step
 from slice_platform.ops.fence import Limits
-from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop, shop  # noqa: F401 -- a fixture
+from slice_platform_tests.ops.ami.planted import COMMIT, OTHER_COMMIT, Shop
 from slice_platform_tests.ops.ami.walker import Walker
 
 
-def image_of(shop: Shop, commit: str) -> str:  # noqa: F811
+def image_of(shop: Shop, commit: str) -> str:
     (image,) = shop.images(commit=commit)
     return str(image["ImageId"])
 
 
-def have_rollback_fail(shop: Shop, commit: str = COMMIT) -> None:  # noqa: F811
+def have_rollback_fail(shop: Shop, commit: str = COMMIT) -> None:
     """A release whose refresh fails, and the way back as well."""
     shop.have_refresh("fail-at-50")
     with pytest.raises(ReleaseFailed, match="Putting 'shop' back"):
@@ -22,7 +22,7 @@ def have_rollback_fail(shop: Shop, commit: str = COMMIT) -> None:  # noqa: F811
     shop.have_refresh("succeed")
 
 
-def test_a_commit_whose_image_was_pruned_since_is_built_again(shop: Shop) -> None:  # noqa: F811
+def test_a_commit_whose_image_was_pruned_since_is_built_again(shop: Shop) -> None:
     for number in range(4):
         shop.release(f"{number:040d}")
     assert shop.images(commit=f"{0:040d}") == []
@@ -31,7 +31,7 @@ def test_a_commit_whose_image_was_pruned_since_is_built_again(shop: Shop) -> Non
     Walker(shop.local).prove()
 
 
-def test_a_commit_that_is_released_again_keeps_what_was_changed_of_the_template_since(shop: Shop) -> None:  # noqa: F811
+def test_a_commit_that_is_released_again_keeps_what_was_changed_of_the_template_since(shop: Shop) -> None:
     shop.release()
     shop.ec2.create_launch_template_version(
         LaunchTemplateName="shop", SourceVersion="$Default", LaunchTemplateData={"InstanceType": "t3.large"}
@@ -41,7 +41,7 @@ def test_a_commit_that_is_released_again_keeps_what_was_changed_of_the_template_
     assert shop.default()["LaunchTemplateData"] == {"ImageId": image_of(shop, COMMIT), "InstanceType": "t3.large"}
 
 
-def test_a_rollback_that_was_cut_short_does_not_go_on_once_another_commit_is_released(shop: Shop) -> None:  # noqa: F811
+def test_a_rollback_that_was_cut_short_does_not_go_on_once_another_commit_is_released(shop: Shop) -> None:
     have_rollback_fail(shop)
     shop.release(OTHER_COMMIT)
     with pytest.raises(ReleaseFailed, match="another version was promoted, or rolled back to, since"):
@@ -50,7 +50,7 @@ def test_a_rollback_that_was_cut_short_does_not_go_on_once_another_commit_is_rel
     assert shop.known().state is ReleaseState.SUPERSEDED
 
 
-def test_a_rollback_leads_past_a_version_that_never_reached_the_group(shop: Shop) -> None:  # noqa: F811
+def test_a_rollback_leads_past_a_version_that_never_reached_the_group(shop: Shop) -> None:
     before = shop.default()["VersionNumber"]
     shop.release(until=Step.PROMOTE)
     shop.have_refresh("fail-at-50")
@@ -60,7 +60,7 @@ def test_a_rollback_leads_past_a_version_that_never_reached_the_group(shop: Shop
     Walker(shop.local).prove()
 
 
-def test_a_release_that_goes_on_after_a_failed_one_knows_its_way_back(shop: Shop) -> None:  # noqa: F811
+def test_a_release_that_goes_on_after_a_failed_one_knows_its_way_back(shop: Shop) -> None:
     shop.release(until=Step.PROMOTE)
     template = (shop.home / "packer.json").read_text(encoding="utf-8")
     (shop.home / "packer.json").write_text("{}", encoding="utf-8")
@@ -73,7 +73,7 @@ def test_a_release_that_goes_on_after_a_failed_one_knows_its_way_back(shop: Shop
     Walker(shop.local).prove()
 
 
-def test_a_release_does_not_go_on_with_its_refresh_once_it_was_rolled_back_by_hand(shop: Shop) -> None:  # noqa: F811
+def test_a_release_does_not_go_on_with_its_refresh_once_it_was_rolled_back_by_hand(shop: Shop) -> None:
     before = shop.running()
     shop.release(until=Step.PROMOTE)
     shop.roll_back()
@@ -84,7 +84,7 @@ def test_a_release_does_not_go_on_with_its_refresh_once_it_was_rolled_back_by_ha
     assert shop.running() == {image_of(shop, COMMIT)}
 
 
-def test_a_rollback_goes_to_the_version_before_a_release_whose_pruning_was_refused(shop: Shop) -> None:  # noqa: F811
+def test_a_rollback_goes_to_the_version_before_a_release_whose_pruning_was_refused(shop: Shop) -> None:
     shop.release()
     before, running = shop.default()["VersionNumber"], shop.running()
     shop.spec["limits"] = Limits(max_resources=0)
@@ -93,7 +93,7 @@ def test_a_rollback_goes_to_the_version_before_a_release_whose_pruning_was_refus
     assert (shop.default()["VersionNumber"], shop.running()) == (before, running)
 
 
-def test_a_rollback_by_hand_cancels_the_refresh_that_goes_wrong(shop: Shop) -> None:  # noqa: F811
+def test_a_rollback_by_hand_cancels_the_refresh_that_goes_wrong(shop: Shop) -> None:
     running = shop.running()
     shop.release(until=Step.PROMOTE)
     shop.have_refresh("hang")
@@ -106,7 +106,7 @@ def test_a_rollback_by_hand_cancels_the_refresh_that_goes_wrong(shop: Shop) -> N
     Walker(shop.local).prove()
 
 
-def test_a_rollback_that_is_repeated_goes_no_further_back(shop: Shop) -> None:  # noqa: F811
+def test_a_rollback_that_is_repeated_goes_no_further_back(shop: Shop) -> None:
     shop.release()
     before = shop.default()["VersionNumber"]
     shop.release(OTHER_COMMIT)
@@ -115,7 +115,7 @@ def test_a_rollback_that_is_repeated_goes_no_further_back(shop: Shop) -> None:  
     assert shop.default()["VersionNumber"] == before
 
 
-def test_a_version_whose_image_is_gone_is_not_rolled_back_to(shop: Shop) -> None:  # noqa: F811
+def test_a_version_whose_image_is_gone_is_not_rolled_back_to(shop: Shop) -> None:
     before = shop.default()
     shop.ec2.deregister_image(ImageId=shop.images(commit="old0")[0]["ImageId"])
     with pytest.raises(ReleaseFailed, match=r"its image 'ami-[0-9a-f]+' is gone, .*Nothing was changed"):
