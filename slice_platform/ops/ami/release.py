@@ -7,6 +7,7 @@ the group, the version before is put back, and the release says so.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -265,8 +266,7 @@ class Releaser:
         return Promotion(self.account, self._spec.launch_template, release.image_id or "the new image", release.id)
 
     def _rollout(self, release: Release) -> Rollout:
-        keep: Callable[[str], None] = lambda refresh_id: self._keep_refresh(release, refresh_id)  # noqa: E731 -- typed
-        return Rollout(self.account, self._spec, self.mandate.tell, keep)
+        return Rollout(self.account, self._spec, self.mandate.tell, partial(self._keep_refresh, release))
 
     def _keep_refresh(self, release: Release, refresh_id: str) -> None:
         self._mark(release, refresh_id=refresh_id)
