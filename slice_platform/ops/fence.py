@@ -1,8 +1,8 @@
 """The one fence before everything that changes or deletes.
 
 A plan comes first and by itself does nothing. Whoever wants it done says so; then the rules below are asked, and each
-act is written down, with what is needed to undo it, before it happens. Nothing that is in use is touched, as it is
-found when the plan is made and once more right before the act.
+act is written down, with what is needed to undo it, before it happens. Whoever plans leaves out what is in use, and
+before each act it is asked once more: what came into use meanwhile stays.
 """
 
 from collections.abc import Callable
@@ -56,14 +56,13 @@ class Hands(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a plan; `skipped` came into use between plan and act."""
+    """What became of a plan that the fence let through; `skipped` came into use between plan and act."""
 
     plan: Plan
     plan_id: int
     state: PlanState
     done: tuple[Change, ...] = ()
     skipped: tuple[Change, ...] = ()
-    error: str | None = None
 
     @property
     def was_applied(self) -> bool:
@@ -71,16 +70,11 @@ class Outcome:
 
     def summary(self) -> str:
         """One line: what was done, or would be."""
-        match self.state:
-            case PlanState.PLANNED | PlanState.DONE if not self.plan.changes:
-                return "nothing to do"
-            case PlanState.PLANNED:
-                return f"dry run, nothing was changed: would {self.plan.summary()}"
-            case PlanState.REFUSED | PlanState.FAILED:
-                return f"{self.state.value} after {len(self.done)} of {len(self.plan.changes)} changes: {self.error}"
-            case _:
-                left = f"; {len(self.skipped)} left, in use by now" if self.skipped else ""
-                return f"{self.plan.summary()}{left}"
+        if not self.plan.changes:
+            return "nothing to do"
+        if not self.was_applied:
+            return f"dry run, nothing was changed: would {self.plan.summary()}"
+        return f"{self.plan.summary()}{f'; {len(self.skipped)} left, in use by now' if self.skipped else ''}"
 
 
 def check(plan: Plan, limits: Limits) -> None:
@@ -89,9 +83,6 @@ def check(plan: Plan, limits: Limits) -> None:
     Raises:
         FenceRefused: it breaks a rule, which the error names.
     """
-    for change in plan.changes:
-        if change.removes and change.used_by:
-            raise _refusal(plan, "in_use", f"{change.kind} {change.resource} is used by {', '.join(change.used_by)}")
     removed = plan.removals
     if (total := removed.total()) > limits.max_resources:
         raise _refusal(plan, "max_resources", f"it removes {total} things, allowed are {limits.max_resources}")
@@ -121,8 +112,8 @@ def carry_out(plan: Plan, mandate: Mandate, journal: Journal, hands: Hands) -> O
     plan_id = journal.open(plan, actor=mandate.actor, is_dry_run=not mandate.apply)
     try:
         check(plan, mandate.limits)
-    except FenceRefused as refused:
-        journal.close(plan_id, PlanState.REFUSED, str(refused))
+    except FenceRefused as error:
+        journal.close(plan_id, PlanState.REFUSED, str(error))
         raise
     if not mandate.apply:
         journal.close(plan_id, PlanState.PLANNED)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 class Change:
     """One intended act on one thing.
 
-    `undo` is what a person or a program needs to have the thing again, as JSON; it is kept before the act. What
-    `used_by` names keeps the fence from letting the act through. Only what `removes` counts against its limits.
+    `undo` is what a person or a program needs to have the thing again, as JSON; it is kept before the act. Only what
+    `removes` counts against the limits of the fence, and is left where it is in use.
     """
 
     verb: str  # "deregister", "delete", "write"
@@ -18,7 +18,6 @@ class Change:
     resource: str  # its id; unique within its kind
     reason: str
     undo: str = "{}"
-    used_by: tuple[str, ...] = ()
     removes: bool = True
 
     def __str__(self) -> str:

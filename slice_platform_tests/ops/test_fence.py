@@ -104,12 +104,13 @@ def test_a_plan_that_takes_too_much_is_refused_by_the_name_of_the_rule(of: int, 
     assert refused.value.rule == rule
 
 
-def test_what_is_in_use_is_refused_and_the_refusal_is_on_record(journal: Journal) -> None:
+def test_a_refusal_is_on_record_and_nothing_was_touched(journal: Journal) -> None:
     shelf = Shelf(journal)
-    with pytest.raises(FenceRefused, match=r"rule in_use: file a.yml is used by i-1, i-2"):
-        carried_out(journal, shelf, replace(GONE, used_by=("i-1", "i-2")), told=[])
+    with pytest.raises(FenceRefused, match="refused by the rule max_resources"):
+        carry_out(plan(GONE, OTHER), Mandate("ann", apply=True, limits=Limits(max_resources=1)), journal, shelf)
+    row = journal.latest()[0]
     assert shelf.acted == []
-    assert journal.latest()[0].state is PlanState.REFUSED
+    assert row.state is PlanState.REFUSED and "max_resources" in str(row.error)
 
 
 def test_what_adds_and_changes_counts_against_no_limit() -> None:
