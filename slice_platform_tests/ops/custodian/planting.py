@@ -115,16 +115,14 @@ def _policy(bucket: str) -> dict[str, Any]:
 
 def _images(ec2: Any) -> dict[str, str]:
     """Made long ago. Only moto's own store can be told so."""
-    (base,) = ec2.run_instances(ImageId=_some_image(ec2), MinCount=1, MaxCount=1)["Instances"]
+    given = ec2.register_image(Name="given", RootDeviceName="/dev/sda1")["ImageId"]
+    (base,) = ec2.run_instances(ImageId=given, MinCount=1, MaxCount=1)["Instances"]
     found = {name: ec2.create_image(InstanceId=base["InstanceId"], Name=name)["ImageId"] for name in ("used", "unused")}
     ec2.terminate_instances(InstanceIds=[base["InstanceId"]])
+    ec2.deregister_image(ImageId=given)
     for image in found.values():
         _backend(ec2).amis[image].creation_date = datetime(2025, 1, 1, tzinfo=UTC)
     return found
-
-
-def _some_image(ec2: Any) -> str:
-    return str(ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"])
 
 
 def _backend(ec2: Any) -> Any:
