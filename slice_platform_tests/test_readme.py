@@ -13,12 +13,13 @@ from slice_platform.lake.business.build import refresh
 from slice_platform.lake.ingest import ingest
 from slice_platform.lake.lake import LANDING
 from slice_platform.lake.query import query
+from slice_platform.local.aws import LocalAws
 from slice_platform.projections.projection import projections_of
 from slice_platform.settings import PACKAGE_DIR
 from slice_platform_tests.conftest import MakeLake
 from slice_platform_tests.lake.business.models import ModelText, write_models
 from slice_platform_tests.samples import DatasetText
-from slice_platform_tests.tools import require_package
+from slice_platform_tests.tools import require_package, require_tool
 
 README = (PACKAGE_DIR.parent / "README.md").read_text(encoding="utf-8")
 
@@ -87,3 +88,18 @@ def test_the_notifications_of_the_readme_are_pages(tmp_path: Path, monkeypatch: 
         assert done.exit_code == 0, done.output
     page = (tmp_path / ".slice" / "slack" / "data" / "index.html").read_text(encoding="utf-8")
     assert len(lines) == 2 and "3 partners sent nothing" in page and "succeeded" in page and "shop.csv" in page
+
+
+def test_the_operations_of_the_readme_work_on_the_local_aws(
+    local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tool("packer")
+    require_package("c7n", "custodian")
+    monkeypatch.setenv("SLICE_HOME", str(tmp_path / "home"))
+    section = README.partition("## Operations, behind one fence")[2].partition("\n## ")[0]
+    lines = [line.partition("  #")[0] for line in section.splitlines() if line.startswith(".venv/bin/slice ")]
+    _, *commands = [shlex.split(line.removeprefix(".venv/bin/slice ")) for line in lines]  # the first serves the AWS
+    assert [command[0] for command in commands] == ["ami", "custodian", "pulse", "ops"]
+    done = [CliRunner().invoke(main, command) for command in commands]
+    assert [one.exit_code for one in done] == [0] * 4, [one.output for one in done]
+    assert "ami_build" in done[-1].output and "planned" in done[-1].output
