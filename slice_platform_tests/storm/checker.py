@@ -177,8 +177,11 @@ class Judge:
             if read is not None and one["status"] in (
                 ("published",) if self.was_mended else ("published", "superseded")
             ):
-                assert (counts[0], counts[3]) == (read.rows, read.rows - len(read.good)), f"counted otherwise: {one}"
-                assert len(self.rejected_lines(one)) == counts[3], f"rejects are in quarantine: {one}"
+                bad = read.rows - len(read.good)
+                # Of a file that was refused as a whole, and whose successor was not, every row is a reject.
+                rejected = bad if self.acceptable(read) else read.rows
+                assert (counts[0], counts[3]) == (read.rows, rejected), f"counted otherwise: {one}"
+                assert len(self.rejected_lines(one)) == bad, f"rejects are in quarantine: {one}"
         assert not in_table, f"rows of no known file: {in_table}"
 
     def prove_table(self, live: list[dict[str, Any]], reads: dict[int, Read | None]) -> None:
