@@ -47,8 +47,9 @@ class Mandate:
 class Hands(Protocol):
     """Does what a plan says, one change at a time."""
 
-    def users_of(self, change: Change) -> tuple[str, ...]:
-        """Who uses the thing now; asked right before it is touched."""
+    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- for those who look
+        """Who uses the thing now; asked right before it is taken away. Nobody, where nothing can be in use."""
+        return ()
 
     def act(self, change: Change) -> None:
         """The change is made. Safe to repeat: what was done already is no error."""

@@ -206,7 +206,7 @@ def _row(plan_id: int, number: int, change: Change) -> dict[str, object]:
 
 
 def _plan_of(row: sa.Row[tuple[object, ...]]) -> PlanRow:
-    found = row._mapping  # noqa: SLF001 -- SQLAlchemy's public name for the row as a mapping
+    found = row._asdict()
     return PlanRow(
         found["id"], found["job"], found["target"], found["actor"], PlanState(found["state"]),
         found["opened_at"], found["closed_at"], found["error"],
@@ -214,7 +214,7 @@ def _plan_of(row: sa.Row[tuple[object, ...]]) -> PlanRow:
 
 
 def _act_of(row: sa.Row[tuple[object, ...]]) -> ActRow:
-    found = row._mapping  # noqa: SLF001 -- as above
+    found = row._asdict()
     change = Change(
         found["verb"], found["kind"], found["resource"], found["reason"], found["undo"], removes=found["removes"]
     )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from slice_platform.aws import AwsAccess, client, code_of, of_aws
@@ -77,6 +78,7 @@ class Account:
         self.access = access
         self.ec2, self.autoscaling = client("ec2", access), client("autoscaling", access)
 
+    @cached_property
     def id(self) -> str:
         """The number of the account."""
         with of_aws("ask for", "the account"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from slice_platform.aws import of_aws
 from slice_platform.errors import AwsUnavailable, ReleaseFailed
 from slice_platform.ops.ami.account import Account, TemplateVersion
+from slice_platform.ops.fence import Hands
 from slice_platform.ops.plan import Change
 
 CREATE, SET_DEFAULT = "create", "set default"
@@ -34,7 +35,7 @@ def made_by(version: TemplateVersion) -> MadeBy | None:
 
 
 @dataclass(frozen=True)
-class Promotion:
+class Promotion(Hands):
     """One image of one release on its way into one launch template."""
 
     account: Account
@@ -71,9 +72,6 @@ class Promotion:
         if made is None or (made.release, version.image_id) != (self.release, self.image_id):
             return False
         return version.is_default or made.source == default.number
-
-    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- of the fence: nothing is taken away
-        return ()
 
     def act(self, change: Change) -> None:
         if change.verb == CREATE:

@@ -20,7 +20,7 @@ from slice_platform.ops.ami.pruning import (
 from slice_platform.ops.ami.releases import JOB as RELEASE_JOB
 from slice_platform.ops.ami.releases import Releases
 from slice_platform.ops.ami.spec import Service
-from slice_platform.ops.fence import Mandate, Outcome, carry_out
+from slice_platform.ops.fence import Hands, Mandate, Outcome, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
 
@@ -45,7 +45,7 @@ def prune(account: Account, service: Service, journal: Journal, mandate: Mandate
 def prune_alone(account: Account, service: Service, journal: Journal, mandate: Mandate) -> Outcome:
     """As `prune`, by whoever holds the service alone."""
     spec, releases = service.spec, Releases(journal.db)
-    target = f"{spec.launch_template}, branch {spec.branch} in {account.id()}/{account.region}"
+    target = f"{spec.launch_template}, branch {spec.branch} in {account.id}/{account.region}"
     stock = stock_of(account, service, releases, orphans=_orphans(journal, target))
     changes = prune_changes(stock, keep_images=spec.keep_images, keep_versions=spec.keep_versions)
     existing = {VERSION: len(stock.own_versions), IMAGE: len(stock.images), SNAPSHOT: len(stock.snapshots)}
@@ -86,7 +86,7 @@ def _is_of_another(image: Image, service: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Pruner:
+class _Pruner(Hands):
     account: Account
     service: Service
     releases: Releases

@@ -7,7 +7,7 @@ the group, the version before is put back, and the release says so.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,19 +22,16 @@ from slice_platform.ops.ami.prune import prune_alone
 from slice_platform.ops.ami.releases import JOB, STEPS, Release, Releases, ReleaseState, Step, planned
 from slice_platform.ops.ami.rollout import REFRESH_JOB, Rollout
 from slice_platform.ops.ami.spec import ReleaseSpec, Service
-from slice_platform.ops.fence import Mandate, Outcome, carry_out
+from slice_platform.ops.fence import Hands, Mandate, Outcome, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
 
 
 @dataclass
-class _Act:
+class _Act(Hands):
     """Hands that have one thing to do, which takes nothing away."""
 
     do: Callable[[], None]
-
-    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- of the fence
-        return ()
 
     def act(self, change: Change) -> None:  # noqa: ARG002 -- there is one
         self.do()
@@ -88,7 +85,7 @@ class Releaser:
             Step.PRUNE: self._prune,
         }
 
-    @property
+    @cached_property
     def _releases(self) -> Releases:
         return Releases(self.journal.db)
 
@@ -277,7 +274,7 @@ class Releaser:
         return f"to version {release.version}, back to {release.previous_version} where it fails"
 
     def _plan(self, job: str, changes: tuple[Change, ...]) -> Plan:
-        return Plan(job, f"{self._name} in {self.account.id()}/{self.account.region}", changes)
+        return Plan(job, f"{self._name} in {self.account.id}/{self.account.region}", changes)
 
     def _carry_out(self, job: str, changes: tuple[Change, ...], do: Callable[[], None]) -> Outcome:
         return carry_out(self._plan(job, changes), self.mandate, self.journal, _Act(do))

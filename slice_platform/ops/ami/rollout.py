@@ -11,7 +11,7 @@ from slice_platform.ops.ami.instance_refresh import ROLLED_BACK, RefreshEnd, Ref
 from slice_platform.ops.ami.promotion import default_of, set_default
 from slice_platform.ops.ami.releases import JOB, Releases
 from slice_platform.ops.ami.spec import ReleaseSpec, Service
-from slice_platform.ops.fence import Mandate, Outcome, carry_out
+from slice_platform.ops.fence import Hands, Mandate, Outcome, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
 
@@ -76,15 +76,12 @@ class Rollout:
 
 
 @dataclass
-class _Back:
+class _Back(Hands):
     """Hands of a rollback that a person asks for."""
 
     rollout: Rollout
     version: int
     said: str = ""
-
-    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- of the fence: nothing is taken away
-        return ()
 
     def act(self, change: Change) -> None:
         if change.kind == _TEMPLATE:
@@ -136,6 +133,6 @@ def _roll_back(account: Account, spec: ReleaseSpec, journal: Journal, mandate: M
             removes=False,
         ),
     )
-    target = f"{spec.auto_scaling_group} in {account.id()}/{account.region}"
+    target = f"{spec.auto_scaling_group} in {account.id}/{account.region}"
     hands = _Back(Rollout(account, spec, mandate.tell), to_version)
     return carry_out(Plan(ROLLBACK_JOB, target, changes), mandate, journal, hands)

@@ -11,6 +11,7 @@ from slice_platform.ops.custodian.looking import Swept
 from slice_platform.ops.custodian.policies import Policy
 from slice_platform.ops.custodian.runner import Custodian
 from slice_platform.ops.custodian.standing import Diff, Standing
+from slice_platform.ops.fence import Hands
 from slice_platform.ops.plan import Change, Plan
 
 JOB = "custodian_sweep"
@@ -64,7 +65,7 @@ def plan_of(target: Target, fixes: Iterable[Fix], existing: Mapping[str, int]) -
 
 
 @dataclass(frozen=True)
-class FixingHands:
+class FixingHands(Hands):
     """Lets c7n fix one resource at a time: its policies, with a filter for this one resource before their own.
 
     Their own filters are asked again in the same moment, so that what no longer breaks them is left alone.
@@ -74,10 +75,6 @@ class FixingHands:
     target: Target
     swept: Swept
     fixes: Mapping[tuple[str, str], Fix]  # by kind and id, as changes name them
-
-    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- of the protocol
-        """Nobody: what a policy may touch its filters say, among them whether it is in use."""
-        return ()
 
     def act(self, change: Change) -> None:
         """Raises SweepFailed where a policy did not run through."""

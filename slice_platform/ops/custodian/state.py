@@ -106,7 +106,7 @@ def _row_of(one: Standing) -> dict[str, object]:
 
 
 def _standing_of(row: sa.Row[tuple[object, ...]]) -> Standing:
-    found = row._mapping  # noqa: SLF001 -- SQLAlchemy's public name for the row as a mapping
+    found = row._asdict()
     finding = Finding(
         FindingKey(found["policy"], found["account_id"], found["region"], found["resource_id"]),
         found["account_name"], Severity(found["severity"]), found["resource_type"], found["resource_name"],
@@ -132,7 +132,7 @@ def _look_row(one: LastLook) -> dict[str, object]:
 
 
 def _look_of(row: sa.Row[tuple[object, ...]]) -> LastLook:
-    found = row._mapping  # noqa: SLF001 -- as above
+    found = row._asdict()
     return LastLook(
         Scope(found["policy"], found["account_id"], found["region"]), found["account_name"],
         Severity(found["severity"]), found["resource_type"], found["found"], found["asked_at"], found["answered_at"],

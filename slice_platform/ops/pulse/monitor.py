@@ -5,6 +5,7 @@ has to be there, as Heartbeat else makes one of the whole text, and every edit w
 """
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -93,9 +94,9 @@ class Monitor(Part):
         return self.service.name or self.service_name or self.name or self.id
 
     @property
+    @abstractmethod
     def endpoints(self) -> tuple[str, ...]:
         """What it knocks at, each on its own."""
-        raise NotImplementedError
 
     @property
     def beyond_the_probe(self) -> str | None:

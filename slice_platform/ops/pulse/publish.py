@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slice_platform.errors import PulseManifestBroken
-from slice_platform.ops.fence import Mandate, Outcome, carry_out
+from slice_platform.ops.fence import Hands, Mandate, Outcome, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
 from slice_platform.ops.pulse.agreement import agree
@@ -106,14 +106,11 @@ def _change(verb: str, name: str, reason: str, store: Store, stored: Mapping[str
 
 
 @dataclass(frozen=True)
-class _Publishing:
+class _Publishing(Hands):
     """The hands of a publish."""
 
     store: Store
     contents: Mapping[str, bytes]
-
-    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- Heartbeat's hosts are not known here
-        return ()
 
     def act(self, change: Change) -> None:
         if change.kind != KIND:

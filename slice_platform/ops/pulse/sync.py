@@ -8,7 +8,7 @@ deleted unless the manifest was read whole, and within the fence.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slice_platform.ops.fence import Mandate, carry_out
+from slice_platform.ops.fence import Hands, Mandate, carry_out
 from slice_platform.ops.journal import Journal
 from slice_platform.ops.plan import Change, Plan
 from slice_platform.ops.pulse.agreement import Agreed, agree
@@ -131,14 +131,11 @@ def _note(directory: HeartbeatDir, planned: SyncPlan) -> None:
 
 
 @dataclass(frozen=True)
-class _Syncing:
+class _Syncing(Hands):
     """The hands of a sync."""
 
     directory: HeartbeatDir
     contents: Mapping[str, bytes]
-
-    def users_of(self, change: Change) -> tuple[str, ...]:  # noqa: ARG002 -- nothing depends on a monitor
-        return ()
 
     def act(self, change: Change) -> None:
         if change.verb == "delete":
